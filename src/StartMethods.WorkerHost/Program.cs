@@ -1,0 +1,1 @@
+return 64; // EX_USAGE: replaced by the child's entry
