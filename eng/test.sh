@@ -1,41 +1,57 @@
-# ./build.sh test [filter]: C tests (plain, then under ASan and UBSan), then every managed test project. Sourced by build.sh.
+# ./build.sh test [filter]: C tests (plain, then under ASan and UBSan), then every managed test project, then again those tests that apply
+# without the native library ([Category("Portable")], STARTMETHODS_PORTABLE=1). Sourced by build.sh.
 # Ends with one line "N passed, N failed, N skipped", counted from the results files, and fails if anything failed or nothing ran.
+filter=${1:-}
+project_limit=${TEST_PROJECT_LIMIT:-420}                   # seconds for one test project; what is over it has hung
 results=$artifacts/test-results; rm -rf "$results"; mkdir -p "$results"
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 begin=$SECONDS
 
 native_tests() { # native_tests folder: runs every C test, counting the cases that each prints
   local folder=$1 binary output
   for binary in "$artifacts/native/$folder"/tests/test_*; do
     [ -x "$binary" ] && [ -f "$binary" ] || continue
-    output=$(timeout 120 "$binary" 2>&1) || true
-    echo "$output" | grep -vE '^ok    ' || true
-    passed=$((passed + $(grep -c '^ok    ' <<<"$output" || true))); failed=$((failed + $(grep -c '^FAILED' <<<"$output" || true)))
-    grep -qE '^[0-9]+ passed, [0-9]+ failed$' <<<"$output" || { echo "$(basename "$binary") died without a summary"; failed=$((failed + 1)); }
+    output=$(timeout -k 5 120 "$binary" 2>&1 </dev/null) || true
+    grep -avE '^ok    ' <<<"$output" || true
+    passed=$((passed + $(grep -ac '^ok    ' <<<"$output" || true))); failed=$((failed + $(grep -ac '^FAILED' <<<"$output" || true)))
+    grep -aqE '^[0-9]+ passed, [0-9]+ failed$' <<<"$output" || { echo "FAILED $(basename "$binary"): it ended without a summary"; failed=$((failed + 1)); }
   done
 }
 
-say "C tests"; native_tests linux-x64
-say "C tests under AddressSanitizer and UndefinedBehaviorSanitizer"
-native linux-x64-sanitized -DSM_SANITIZE=ON; native_tests linux-x64-sanitized
-
-managed_tests() { # managed_tests name project [environment…]: one test project, counted from its trx file
-  local name=$1 project=$2; shift 2
+managed_tests() { # managed_tests name project filter [environment…]: one test project, counted from its trx file
+  local name=$1 project=$2 chosen=$3 status=0 counters total executed ok; shift 3
   say "$name"
-  env "$@" dotnet test "$project" -c "$configuration" --no-build -v quiet --logger "trx;LogFileName=$name.trx" --results-directory "$results" ${filter:+--filter "$filter"} \
-    || echo "($name reported failures)"
-  local counters; counters=$(grep -oE '<Counters [^>]*>' "$results/$name.trx" 2>/dev/null | head -n 1) || true
-  count() { grep -oE "$1=\"[0-9]+\"" <<<"$counters" | grep -oE '[0-9]+' || echo 0; }
-  if [ -z "$counters" ]; then echo "$name left no results"; failed=$((failed + 1)); return; fi
-  local total executed ok; total=$(count total) executed=$(count executed) ok=$(count passed)
+  # A test that hangs is ended, named, and dumped by the blame collector; the outer limit is for a test host that is past that.
+  timeout -k 20 "$project_limit" env "$@" dotnet test "$project" -c "$configuration" --no-build -v quiet -nologo \
+    --logger "trx;LogFileName=$name.trx" --results-directory "$results" \
+    --blame-hang-timeout 120s --blame-hang-dump-type mini ${chosen:+--filter "$chosen"} </dev/null || status=$?
+  [ $status = 124 ] && echo "FAILED $name: not finished after $project_limit s, ended"
+  counters=$(grep -aoE '<Counters [^>]*>' "$results/$name.trx" 2>/dev/null | tail -n 1) || true
+  count() { grep -oE " $1=\"[0-9]+\"" <<<"$counters" | grep -oE '[0-9]+' || echo 0; }
+  total=$(count total) executed=$(count executed) ok=$(count passed)
   passed=$((passed + ok)) failed=$((failed + executed - ok)) skipped=$((skipped + total - executed))
+  if [ $status != 0 ] && [ $((executed - ok)) = 0 ]; then
+    echo "FAILED $name: it ended with code $status, after $executed tests that passed"; failed=$((failed + 1))
+  elif [ "$total" = 0 ] && [ -z "$filter" ]; then
+    echo "FAILED $name: no test ran"; failed=$((failed + 1))
+  fi
 }
 
-filter=${1:-}
+build
+if [ -z "$filter" ]; then
+  say "C tests"; native_tests linux-x64
+  say "C tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+  native linux-x64-sanitized -DSM_SANITIZE=ON; native_tests linux-x64-sanitized
+fi
 for project in tests/*/*.csproj; do
   grep -q 'Microsoft.NET.Test.Sdk' "$project" || continue
-  managed_tests "$(basename "$project" .csproj)" "$project"
+  name=$(basename "$project" .csproj)
+  managed_tests "$name" "$project" "$filter"
+  if grep -rqF 'Category("Portable")' --include='*.cs' "$(dirname "$project")"; then
+    managed_tests "$name.Portable" "$project" "TestCategory=Portable${filter:+&($filter)}" STARTMETHODS_PORTABLE=1
+  fi
 done
 
 echo
+echo "(took $((SECONDS - begin)) s; results in artifacts/test-results)"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ] && [ "$passed" != 0 ]
