@@ -1,0 +1,45 @@
+using System.Runtime.InteropServices;
+
+namespace StartMethods.Interop;
+
+/// <summary>How a child ended, as <c>sm_exit_info</c> tells it.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct ExitInfo
+{
+    internal uint Size;
+    internal ExitKind Kind;
+    internal int Value;
+    internal uint HasUsage;
+    internal long UserMicroseconds, SystemMicroseconds, MaxResidentBytes, MinorFaults, MajorFaults, VoluntarySwitches, InvoluntarySwitches;
+}
+
+/// <summary>SM_EXIT_*.</summary>
+internal enum ExitKind : uint { Running = 0, Code = 1, Signal = 2, Dumped = 3, Lost = 4 }
+
+/// <summary>SM_SIGNAL_*: whom a signal is for.</summary>
+internal enum SignalScope : uint { Process = 0, Group = 1 }
+
+internal static partial class Native
+{
+    [LibraryImport(Library, EntryPoint = "sm_process_open")]
+    internal static partial int ProcessOpen(int pid);
+
+    [LibraryImport(Library, EntryPoint = "sm_process_signal")]
+    internal static partial int ProcessSignal(int pid, int pidfd, int signal, SignalScope scope);
+
+    [LibraryImport(Library, EntryPoint = "sm_process_reap")]
+    internal static partial int ProcessReap(int pid, int pidfd, ref ExitInfo info);
+
+    [LibraryImport(Library, EntryPoint = "sm_process_wait")]
+    internal static partial int ProcessWait(int pid, int pidfd, int timeoutMilliseconds);
+
+    [LibraryImport(Library, EntryPoint = "sm_close")]
+    internal static partial int Close(int descriptor);
+
+    [LibraryImport(Library, EntryPoint = "sm_process_id")]
+    internal static partial int ProcessId();
+
+    /// <summary>kill(2) of the C library, for the portable path on macOS and the like. Returns 0, or −1.</summary>
+    [LibraryImport("libc", EntryPoint = "kill")]
+    internal static partial int LibcKill(int pid, int signal);
+}
