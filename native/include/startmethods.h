@@ -70,4 +70,42 @@ SM_API int32_t sm_reactor_wait(int32_t reactor, int32_t owner_pid, sm_reactor_ev
 // getpid(2): never a value cached before a fork.
 SM_API int32_t sm_process_id(void);
 
+// ── channels (channel.c, Native.Channel.cs) ──────────────────────────────────────────────────────────────────────────────────────────
+#define SM_MAX_DESCRIPTORS 253        // SCM_MAX_FD of the kernel: more in one message is EINVAL there
+#define SM_MESSAGE_DONT_WAIT 1u       // -EAGAIN rather than waiting
+#define SM_MESSAGE_WAIT_ALL 2u        // receive: wait until the buffers are full or the stream ends
+#define SM_MESSAGE_SURPLUS 4u         // set by receive: more descriptors arrived than there was room for; they are closed
+
+typedef struct {
+    uint32_t size;
+    int32_t descriptor_count;         // send: how many; receive: room for, then how many arrived
+    void *first;                      // the bytes, in two parts; the second may be empty
+    uint64_t first_length;
+    void *second;
+    uint64_t second_length;
+    int32_t *descriptors;             // send: stay the caller's; receive: become the caller's, close-on-exec
+    uint64_t reserved;
+    uint32_t flags;                   // SM_MESSAGE_*
+    uint32_t reserved2;
+} sm_message;
+
+// A connected pair of close-on-exec stream sockets that carry descriptors; the caller owns both.
+SM_API int32_t sm_channel_pair(int32_t ends[2]);
+// Sends: the number of bytes taken (perhaps not all; the descriptors went with the first). Never raises SIGPIPE: -EPIPE.
+SM_API int64_t sm_channel_send(int32_t channel, const sm_message *message);
+// Receives: the number of bytes; 0 at the end of the stream. Descriptors for which there is no room are closed: SM_MESSAGE_SURPLUS.
+SM_API int64_t sm_channel_receive(int32_t channel, sm_message *message);
+// 1: a socket, 0: something else that is open, -EBADF: not open.
+SM_API int32_t sm_channel_is_socket(int32_t descriptor);
+// A close-on-exec duplicate: a second number for the same socket; the caller owns it.
+SM_API int32_t sm_channel_duplicate(int32_t descriptor);
+// A timer on the monotonic clock that becomes readable once, after so many milliseconds; close-on-exec; the caller owns it.
+SM_API int32_t sm_timer_create(int64_t milliseconds);
+// Sets or clears close-on-exec.
+SM_API int32_t sm_set_close_on_exec(int32_t descriptor, int32_t enabled);
+// setenv(3), or unsetenv(3) where value is null: what native code and programs that it starts see. Not thread-safe: only before others run.
+SM_API int32_t sm_environment_set(const char *name, const char *value);
+// _exit(2): no handlers, no destructors, nothing flushed.
+SM_API void sm_exit_now(int32_t code);
+
 #endif

@@ -1,0 +1,152 @@
+// Channels: socketpairs that carry bytes and descriptors. Nothing here has a name in the file system.
+// docs/protocol.md tells what travels over them.
+#include "startmethods.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+_Static_assert(sizeof(sm_message) == 64, "mirrored by Native.Channel.cs");
+_Static_assert(offsetof(sm_message, second_length) == 32, "mirrored by Native.Channel.cs");
+_Static_assert(offsetof(sm_message, descriptors) == 40, "mirrored by Native.Channel.cs");
+_Static_assert(offsetof(sm_message, flags) == 56, "mirrored by Native.Channel.cs");
+
+int32_t sm_channel_pair(int32_t ends[2])
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return -errno;
+    ends[0] = pair[0];
+    ends[1] = pair[1];
+    return 0;
+}
+
+typedef union {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(int) * SM_MAX_DESCRIPTORS)];
+} control_buffer;
+
+int64_t sm_channel_send(int32_t channel, const sm_message *message)
+{
+    if (message->size < sizeof *message || message->descriptor_count < 0 || message->descriptor_count > SM_MAX_DESCRIPTORS)
+        return -EINVAL;
+    struct iovec parts[2] = {{message->first, message->first_length}, {message->second, message->second_length}};
+    struct msghdr header = {.msg_iov = parts, .msg_iovlen = message->second_length ? 2 : 1};
+    control_buffer control;
+    if (message->descriptor_count > 0) {
+        size_t bytes = sizeof(int) * (size_t)message->descriptor_count;
+        memset(&control, 0, sizeof control);
+        header.msg_control = control.bytes;
+        header.msg_controllen = CMSG_SPACE(bytes);
+        struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(bytes);
+        memcpy(CMSG_DATA(rights), message->descriptors, bytes);
+    }
+    // MSG_NOSIGNAL: a reader that is gone is an error, never a SIGPIPE that ends the program.
+    int flags = MSG_NOSIGNAL | (message->flags & SM_MESSAGE_DONT_WAIT ? MSG_DONTWAIT : 0);
+    ssize_t sent;
+    do sent = sendmsg(channel, &header, flags);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : sent;
+}
+
+// Takes what arrived in the control buffer: as many descriptors as the caller has room for; the others are closed and counted as surplus.
+static void take_descriptors(struct msghdr *header, sm_message *message, int32_t capacity)
+{
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < count; i++) {
+            int descriptor;
+            memcpy(&descriptor, CMSG_DATA(part) + i * sizeof(int), sizeof descriptor);
+            if (message->descriptor_count < capacity) {
+                message->descriptors[message->descriptor_count++] = descriptor;
+            } else {
+                close(descriptor);
+                message->flags |= SM_MESSAGE_SURPLUS;
+            }
+        }
+    }
+}
+
+int64_t sm_channel_receive(int32_t channel, sm_message *message)
+{
+    if (message->size < sizeof *message || message->descriptor_count < 0)
+        return -EINVAL;
+    int32_t capacity = message->descriptor_count;
+    message->descriptor_count = 0;
+    struct iovec parts[2] = {{message->first, message->first_length}, {message->second, message->second_length}};
+    control_buffer control;
+    struct msghdr header = {.msg_iov = parts, .msg_iovlen = message->second_length ? 2 : 1};
+    // Without a control buffer the kernel itself closes descriptors that were not asked for, and says so with MSG_CTRUNC.
+    if (capacity > 0) {
+        header.msg_control = control.bytes;
+        header.msg_controllen = sizeof control;
+    }
+    int flags = MSG_CMSG_CLOEXEC | (message->flags & SM_MESSAGE_DONT_WAIT ? MSG_DONTWAIT : 0)
+        | (message->flags & SM_MESSAGE_WAIT_ALL ? MSG_WAITALL : 0);
+    ssize_t received;
+    do received = recvmsg(channel, &header, flags);
+    while (received < 0 && errno == EINTR);
+    if (received < 0)
+        return -errno;
+    if (capacity > 0)
+        take_descriptors(&header, message, capacity);
+    if (header.msg_flags & MSG_CTRUNC)
+        message->flags |= SM_MESSAGE_SURPLUS;
+    return received;
+}
+
+int32_t sm_channel_is_socket(int32_t descriptor)
+{
+    int type;
+    socklen_t length = sizeof type;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &length) < 0)
+        return errno == ENOTSOCK ? 0 : -errno;
+    return 1;
+}
+
+int32_t sm_channel_duplicate(int32_t descriptor)
+{
+    int copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
+    return copy < 0 ? -errno : copy;
+}
+
+int32_t sm_set_close_on_exec(int32_t descriptor, int32_t enabled)
+{
+    return fcntl(descriptor, F_SETFD, enabled ? FD_CLOEXEC : 0) < 0 ? -errno : 0;
+}
+
+int32_t sm_timer_create(int64_t milliseconds)
+{
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (timer < 0)
+        return -errno;
+    // All zero would disarm it: a time that is over fires at once.
+    struct itimerspec when = {.it_value = {milliseconds / 1000, milliseconds > 0 ? milliseconds % 1000 * 1000000 : 1}};
+    if (timerfd_settime(timer, 0, &when, NULL) < 0) {
+        int error = errno;
+        close(timer);
+        return -error;
+    }
+    return timer;
+}
+
+int32_t sm_environment_set(const char *name, const char *value)
+{
+    int result = value ? setenv(name, value, 1) : unsetenv(name);
+    return result < 0 ? -errno : 0;
+}
+
+void sm_exit_now(int32_t code)
+{
+    _exit(code);
+}

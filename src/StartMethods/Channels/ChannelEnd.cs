@@ -1,0 +1,68 @@
+using System.IO.Pipes;
+using System.Runtime.InteropServices;
+using StartMethods.Interop;
+
+namespace StartMethods.Channels;
+
+/// <summary>The end of a channel that is given to a child: not used here, only handed on, and closed here once the child has it.</summary>
+internal sealed class ChannelEnd : IDisposable
+{
+    private readonly AnonymousPipeServerStream? _toChild, _fromChild;
+
+    private ChannelEnd(FileDescriptor socket) => Socket = socket;
+
+    private ChannelEnd(AnonymousPipeServerStream toChild, AnonymousPipeServerStream fromChild) => (_toChild, _fromChild) = (toChild, fromChild);
+
+    /// <summary>The socket; null on the portable path.</summary>
+    internal FileDescriptor? Socket { get; }
+
+    internal static (Transport Local, ChannelEnd Remote) CreatePair()
+    {
+        if (Native.IsPortable)
+            return CreatePipes();
+        (FileDescriptor local, FileDescriptor remote) = SocketPair();
+        return (new SocketTransport(local), new ChannelEnd(remote));
+    }
+
+    /// <summary>How the child finds it, where it is a pair of pipes (they are inherited under their own numbers): "read,write".</summary>
+    internal string PipeHandles => $"{_toChild!.GetClientHandleAsString()},{_fromChild!.GetClientHandleAsString()}";
+
+    /// <summary>The transport, for a child that is a copy of this process and uses the end itself. Takes the socket over.</summary>
+    internal Transport Open() => new SocketTransport(Socket ?? throw new StartMethodNotSupportedException("an in-memory start method needs the native library: " + Native.UnavailableReason));
+
+    /// <summary>The transport of a child that was told a socket's number.</summary>
+    internal static Transport OpenSocket(int number)
+    {
+        int result = Native.ChannelIsSocket(number);
+        if (result != 1)
+            throw new StartMethodException($"descriptor {number}, which should be the channel to the parent, is {(result < 0 ? "not open" : "no socket")}");
+        NativeError.ThrowIfFailed(Native.SetCloseOnExec(number, 1), "fcntl(F_SETFD)");
+        return new SocketTransport(new FileDescriptor(number));
+    }
+
+    /// <summary>The transport of a child that was told the handles of two pipes.</summary>
+    internal static Transport OpenPipes(string readHandle, string writeHandle) =>
+        new StreamTransport(new AnonymousPipeClientStream(PipeDirection.In, readHandle), new AnonymousPipeClientStream(PipeDirection.Out, writeHandle));
+
+    // Unsafe: two numbers come back through an array on the stack.
+    private static unsafe (FileDescriptor, FileDescriptor) SocketPair()
+    {
+        int* ends = stackalloc int[2];
+        NativeError.ThrowIfFailed(Native.ChannelPair(ends), "socketpair");
+        return (new FileDescriptor(ends[0]), new FileDescriptor(ends[1]));
+    }
+
+    private static (Transport, ChannelEnd) CreatePipes()
+    {
+        AnonymousPipeServerStream toChild = new(PipeDirection.Out, HandleInheritability.Inheritable);
+        AnonymousPipeServerStream fromChild = new(PipeDirection.In, HandleInheritability.Inheritable);
+        return (new StreamTransport(fromChild, toChild), new ChannelEnd(toChild, fromChild));
+    }
+
+    public void Dispose()
+    {
+        Socket?.Dispose();
+        _toChild?.DisposeLocalCopyOfClientHandle();
+        _fromChild?.DisposeLocalCopyOfClientHandle();
+    }
+}

@@ -1,0 +1,68 @@
+using System.Runtime.InteropServices;
+
+namespace StartMethods.Interop;
+
+/// <summary><c>sm_message</c>: what one <c>sm_channel_send</c> or <c>sm_channel_receive</c> moves.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct ChannelMessage
+{
+    internal uint Size;
+    internal int DescriptorCount;
+    internal byte* First;
+    internal ulong FirstLength;
+    internal byte* Second;
+    internal ulong SecondLength;
+    internal int* Descriptors;
+    internal ulong Reserved;
+    internal MessageFlags Flags;
+    internal uint Reserved2;
+}
+
+/// <summary>SM_MESSAGE_*.</summary>
+[Flags]
+internal enum MessageFlags : uint
+{
+    None = 0,
+
+    /// <summary>−EAGAIN rather than waiting.</summary>
+    DontWait = 1,
+
+    /// <summary>Receive: wait until the buffers are full or the stream ends.</summary>
+    WaitAll = 2,
+
+    /// <summary>Set by receive: more descriptors arrived than there was room for, and they are closed.</summary>
+    Surplus = 4,
+}
+
+internal static partial class Native
+{
+    /// <summary>SM_MAX_DESCRIPTORS: the most descriptors that one message carries.</summary>
+    internal const int MaxDescriptors = 253;
+
+    [LibraryImport(Library, EntryPoint = "sm_channel_pair")]
+    internal static unsafe partial int ChannelPair(int* ends);
+
+    [LibraryImport(Library, EntryPoint = "sm_channel_send")]
+    internal static unsafe partial long ChannelSend(int channel, ChannelMessage* message);
+
+    [LibraryImport(Library, EntryPoint = "sm_channel_receive")]
+    internal static unsafe partial long ChannelReceive(int channel, ChannelMessage* message);
+
+    [LibraryImport(Library, EntryPoint = "sm_channel_is_socket")]
+    internal static partial int ChannelIsSocket(int descriptor);
+
+    [LibraryImport(Library, EntryPoint = "sm_channel_duplicate")]
+    internal static partial int ChannelDuplicate(int descriptor);
+
+    [LibraryImport(Library, EntryPoint = "sm_timer_create")]
+    internal static partial int TimerCreate(long milliseconds);
+
+    [LibraryImport(Library, EntryPoint = "sm_set_close_on_exec")]
+    internal static partial int SetCloseOnExec(int descriptor, int enabled);
+
+    [LibraryImport(Library, EntryPoint = "sm_environment_set")]
+    internal static unsafe partial int EnvironmentSet(byte* name, byte* value);
+
+    [LibraryImport(Library, EntryPoint = "sm_exit_now")]
+    internal static partial void ExitNow(int code);
+}
