@@ -27,8 +27,10 @@ internal sealed class ChannelEnd : IDisposable
     /// <summary>How the child finds it, where it is a pair of pipes (they are inherited under their own numbers): "read,write".</summary>
     internal string PipeHandles => $"{_toChild!.GetClientHandleAsString()},{_fromChild!.GetClientHandleAsString()}";
 
-    /// <summary>The transport, for a child that is a copy of this process and uses the end itself. Takes the socket over.</summary>
-    internal Transport Open() => new SocketTransport(Socket ?? throw new StartMethodNotSupportedException("an in-memory start method needs the native library: " + Native.UnavailableReason));
+    /// <summary>The transport, for a child that is a copy of this process, and uses the end itself. It takes the handles over.</summary>
+    internal Transport Open() => Socket is { } socket
+        ? new SocketTransport(socket)
+        : new StreamTransport(new AnonymousPipeClientStream(PipeDirection.In, _toChild!.ClientSafePipeHandle), new AnonymousPipeClientStream(PipeDirection.Out, _fromChild!.ClientSafePipeHandle));
 
     /// <summary>The transport of a child that was told a socket's number.</summary>
     internal static Transport OpenSocket(int number)
