@@ -21,7 +21,7 @@ managed_tests() { # managed_tests name project filter [environment…]: one test
   local name=$1 project=$2 chosen=$3 status=0 counters total executed ok; shift 3
   say "$name"
   # A test that hangs is ended, named, and dumped by the blame collector; the outer limit is for a test host that is past that.
-  timeout -k 20 "$project_limit" env "$@" dotnet test "$project" -c "$configuration" --no-build -v quiet -nologo \
+  timeout -k 20 "$project_limit" env "$@" dotnet test "$project" -c "$configuration" --no-build -nologo --logger "console;verbosity=minimal" \
     --logger "trx;LogFileName=$name.trx" --results-directory "$results" \
     --blame-hang-timeout 120s --blame-hang-dump-type mini ${chosen:+--filter "$chosen"} </dev/null || status=$?
   [ $status = 124 ] && echo "FAILED $name: not finished after $project_limit s, ended"
