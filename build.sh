@@ -26,6 +26,7 @@ require_tools() {
   say "installing ${missing[*]}"
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } \
     </dev/null >"$artifacts/apt.log" 2>&1 || { tail -n 20 "$artifacts/apt.log" >&2; die "apt-get failed; by hand: apt-get update && apt-get install -y ${missing[*]}"; }
+  command -v gcc >/dev/null && command -v cmake >/dev/null && command -v make >/dev/null || die "apt-get installed ${missing[*]}, but they are not on the PATH ($PATH)"
 }
 
 native() { # native [folder] [cmake options…]: builds libstartmethods into artifacts/native/<folder>

@@ -9,9 +9,13 @@
 
 static pid_t start(void (*body)(void), int *pidfd)
 {
+    int opened[2]; // the child waits until its pidfd is there: with SIGCHLD ignored it would be gone before that
+    CHECK_EQUAL(0, pipe(opened));
     pid_t pid = fork();
-    if (pid == 0) { body(); _exit(0); }
+    if (pid == 0) { char end; close(opened[1]); if (read(opened[0], &end, 1) == 0) body(); _exit(0); }
     *pidfd = sm_process_open(pid);
+    close(opened[0]);
+    close(opened[1]);
     CHECK(*pidfd >= 0);
     return pid;
 }
