@@ -53,6 +53,9 @@ internal sealed class Comparison
     /// <inheritdoc cref="Floor"/>
     internal double? Goal { get; init; }
 
+    /// <summary>Where the work is done at a figure of its own and not at a ratio: that figure, in <see cref="Unit"/>.</summary>
+    internal double? AbsoluteFloor { get; init; }
+
     internal int Rounds { get; init; } = 10;
 
     internal int SamplesPerRound { get; init; } = 20;

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace StartMethods.Benchmarks;
 
 /// <summary>The samples of one contender, a list per round.</summary>
@@ -31,10 +33,22 @@ internal sealed record ComparisonResult(Comparison Comparison, IReadOnlyDictiona
     internal double? RatioOf(Contender contender) =>
         Comparison.Reference is { } reference ? Samples[contender].Median / Samples[reference].Median : null;
 
-    /// <summary>"goal", "floor", "below the floor", or "-" where nothing was asked for.</summary>
-    internal string Verdict => RatioOf(Comparison.Subject) is { } ratio && Comparison.Floor is { } floor
-        ? Comparison.Goal is { } goal && Reaches(ratio, goal) ? "goal" : Reaches(ratio, floor) ? "floor" : "BELOW THE FLOOR"
-        : "-";
+    /// <summary>"goal", "floor", "BELOW THE FLOOR", or "-" where nothing was asked for.</summary>
+    internal string Verdict
+    {
+        get
+        {
+            if (Comparison.AbsoluteFloor is { } least)
+                return Reaches(Samples[Comparison.Subject].Median, least) ? "floor" : "BELOW THE FLOOR";
+            if (RatioOf(Comparison.Subject) is not { } ratio || Comparison.Floor is not { } floor)
+                return "-";
+            return Comparison.Goal is { } goal && Reaches(ratio, goal) ? "goal" : Reaches(ratio, floor) ? "floor" : "BELOW THE FLOOR";
+        }
+    }
 
-    private bool Reaches(double ratio, double asked) => Comparison.HigherIsBetter ? ratio >= asked : ratio <= asked;
+    /// <summary>What was asked for, as the table shows it.</summary>
+    internal string Asked => Comparison.AbsoluteFloor is { } least ? string.Create(CultureInfo.InvariantCulture, $"{least} {Comparison.Unit}")
+        : Comparison.Floor is { } floor ? string.Create(CultureInfo.InvariantCulture, $"{floor} x / {Comparison.Goal} x") : "";
+
+    private bool Reaches(double value, double asked) => Comparison.HigherIsBetter ? value >= asked : value <= asked;
 }

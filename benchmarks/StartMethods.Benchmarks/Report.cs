@@ -13,7 +13,7 @@ internal static class Report
         {CpuModel()}, {Environment.ProcessorCount} CPUs · {RuntimeInformation.OSDescription} · {RuntimeInformation.FrameworkDescription}
 
         Median and p99 over all samples; [lowest..highest median of a round]. Subject (**bold**) and references take turns in one run.
-        A ratio is the median over the reference's median; floor and goal are ratios.
+        A ratio is the median over the reference's median.
 
 
         """;
@@ -33,7 +33,7 @@ internal static class Report
                 bool subject = contender == result.Comparison.Subject;
                 string name = subject ? $"**{contender.Name}**" : contender == result.Comparison.Reference ? $"{contender.Name} (reference)" : contender.Name;
                 string ratio = result.RatioOf(contender) is { } value ? $"{value.ToString("0.00", CultureInfo.InvariantCulture)} x" : "no reference";
-                string asked = subject && result.Comparison.Floor is { } floor ? string.Create(CultureInfo.InvariantCulture, $"{floor} / {result.Comparison.Goal}") : "";
+                string asked = subject ? result.Asked : "";
                 text.AppendLine($"| {(first ? result.Comparison.Name : "")} | {name} | {Format(samples.Median)} {result.Comparison.Unit} "
                     + $"| {Format(samples.Range.Low)}..{Format(samples.Range.High)} | {Format(samples.P99)} | {ratio} | {asked} | {(subject ? result.Verdict : "")} |");
                 first = false;
