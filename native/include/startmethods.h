@@ -108,4 +108,65 @@ SM_API int32_t sm_environment_set(const char *name, const char *value);
 // _exit(2): no handlers, no destructors, nothing flushed.
 SM_API void sm_exit_now(int32_t code);
 
+// ── rings: the channel to a pool worker in shared memory (ring.c, Native.Ring.cs) ────────────────────────────────────────────────────
+// One memfd a worker holds two rings, one for each direction, and two arenas for what is too large for a ring. In front of each ring is this header.
+// Head and tail count bytes and only ever grow (modulo 2^32); a ring has a power of two of bytes. The other side's numbers are hints, never trusted.
+typedef struct {
+    uint32_t head;                 // written by the producer: what it has published
+    uint32_t producer_cpu;         // where the producer ran last; SM_RING_ASLEEP while it waits for something
+    uint32_t producer_waits;       // the producer sleeps until the tail moves
+    uint32_t reserved0[29];
+    uint32_t tail;                 // written by the consumer: what it is done with
+    uint32_t consumer_sleeps;      // the consumer sleeps: whoever publishes must wake it
+    uint32_t reserved1[30];
+} sm_ring_header;                  // 256 bytes: each side writes its own two cache lines
+
+#define SM_RING_ASLEEP 0xffffffffu
+
+typedef struct {
+    uint32_t *word;                // a head (or a private counter): something is there when it is not `seen`
+    uint32_t *sleeps;              // set while the caller sleeps
+    uint32_t *peer_cpu;            // producer_cpu of the other side, or null: then this watch is no reason to spin
+    uint32_t *own_cpu;             // where the caller announces on which processor it runs and that it sleeps, or null
+    uint32_t seen;
+    uint32_t reserved;
+} sm_ring_watch;
+
+typedef struct {
+    uint32_t size;
+    uint32_t count;                // watches
+    sm_ring_watch *watches;
+    int32_t bells;                 // from sm_bells_create: sleep there; -1: sleep on the word of the only watch
+    int32_t timeout_ms;            // -1: for ever
+    uint32_t max_spin_ns;          // 0: never spin
+    uint32_t spin_ns;              // in, out: the present budget; grows when waits turn out to be short, is cut when they are not
+    uint32_t waits;                // in, out: counts calls
+    uint32_t processors;           // in, out: on how many this thread may run; 0: not yet asked
+    uint64_t slept;                // in, out: how many waits ended in a sleep
+    uint64_t spun;                 // in, out: how many waits ended while spinning
+} sm_ring_wait_state;
+
+// A close-on-exec memfd of `size` bytes that can never shrink or grow (the other side could otherwise kill this one by SIGBUS); the caller owns it.
+SM_API int32_t sm_ring_create(uint64_t size);
+// Maps a memfd of sm_ring_create, shared. -EINVAL: it has another size, or could be truncated by the other side.
+SM_API int32_t sm_ring_map(int32_t memory, uint64_t size, void **address);
+SM_API int32_t sm_ring_unmap(void *address, uint64_t size);
+// Gives the pages of a part back to the system; they read as zero afterwards.
+SM_API int32_t sm_ring_discard(int32_t memory, uint64_t offset, uint64_t length);
+// Waits until one of the words has moved (1), a bell rang (2), or the time is over (0). Spins first only where that can pay: see ring.c.
+SM_API int32_t sm_ring_wait(sm_ring_wait_state *state);
+// Wakes whoever sleeps on the word.
+SM_API int32_t sm_ring_wake(uint32_t *word);
+// Sleeps until the tail is not `seen` any more, a millisecond count is over, or for no reason.
+SM_API int32_t sm_ring_wait_for_room(sm_ring_header *ring, uint32_t seen, int32_t timeout_ms);
+// The processor on which the caller runs.
+SM_API int32_t sm_ring_processor(void);
+
+// A bell: an eventfd that wakes a thread in sm_ring_wait. Close-on-exec; the caller owns it.
+SM_API int32_t sm_bell_create(void);
+SM_API int32_t sm_bell_ring(int32_t bell);
+// A set of bells to sleep on, and one bell more in it. A bell need never be emptied: each ring is one event.
+SM_API int32_t sm_bells_create(void);
+SM_API int32_t sm_bells_add(int32_t bells, int32_t bell);
+
 #endif
