@@ -12,4 +12,4 @@ if (args.Length > 0 && args[0] == "--artifacts")
     config = config.WithArtifactsPath(args[1]);
     args = args[2..];
 }
-BenchmarkSwitcher.FromAssembly(typeof(NativeErrorBenchmarks).Assembly).Run(args.Length == 0 ? ["--filter", "*"] : args, config);
+BenchmarkSwitcher.FromAssembly(typeof(ChannelBenchmarks).Assembly).Run(args.Length == 0 ? ["--filter", "*"] : args, config);
