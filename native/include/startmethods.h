@@ -169,4 +169,91 @@ SM_API int32_t sm_bell_ring(int32_t bell);
 SM_API int32_t sm_bells_create(void);
 SM_API int32_t sm_bells_add(int32_t bells, int32_t bell);
 
+// ── spawn (spawn.c, spawn_child.c, Native.Spawn.cs) ──────────────────────────────────────────────────────────────────────────────────
+#define SM_SPAWN_SESSION 1u              // setsid
+#define SM_SPAWN_PROCESS_GROUP 2u        // setpgid(0, process_group)
+#define SM_SPAWN_TERMINAL 4u             // controlling_terminal becomes the terminal of the new session
+#define SM_SPAWN_FOREGROUND 8u           // the new process group becomes the foreground group of controlling_terminal
+#define SM_SPAWN_UMASK 16u
+#define SM_SPAWN_NICE 32u
+#define SM_SPAWN_GROUPS 64u
+#define SM_SPAWN_GROUP 128u
+#define SM_SPAWN_USER 256u
+#define SM_SPAWN_NO_NEW_PRIVILEGES 512u
+#define SM_SPAWN_DIE_WITH_PARENT 1024u   // SIGKILL when this process ends: from one thread that never ends, see spawn_thread.c
+
+// Where a start failed: sm_spawn_result.stage.
+#define SM_STAGE_NONE 0u
+#define SM_STAGE_CLONE 1u
+#define SM_STAGE_SESSION 2u
+#define SM_STAGE_PROCESS_GROUP 3u
+#define SM_STAGE_DESCRIPTOR 4u           // detail: index in descriptors
+#define SM_STAGE_TERMINAL 5u
+#define SM_STAGE_CLOSE 6u
+#define SM_STAGE_NICE 7u
+#define SM_STAGE_AFFINITY 8u
+#define SM_STAGE_LIMIT 9u                // detail: index in limits
+#define SM_STAGE_GROUPS 10u
+#define SM_STAGE_GROUP 11u
+#define SM_STAGE_USER 12u
+#define SM_STAGE_DIRECTORY 13u
+#define SM_STAGE_NO_NEW_PRIVILEGES 14u
+#define SM_STAGE_PARENT 15u              // the parent had ended before the program was started
+#define SM_STAGE_EXEC 16u
+
+typedef struct { int32_t source, target; } sm_spawn_descriptor;
+typedef struct { uint32_t resource, keep_hard; uint64_t soft, hard; } sm_spawn_limit;
+
+typedef struct {
+    uint32_t size;
+    uint32_t flags;                          // SM_SPAWN_*
+    const char *file;                        // a path, or a name without a slash to look for in search_path
+    const char *search_path;                 // NULL: file is a path
+    const char *const *argv;
+    const char *const *envp;
+    const char *directory;                   // NULL: the caller's
+    const sm_spawn_descriptor *descriptors;  // sorted by target, each target once; every other descriptor is closed in the program
+    const sm_spawn_limit *limits;
+    const uint32_t *groups;
+    const uint8_t *affinity;                 // a cpu_set_t of affinity_bytes; NULL: the caller's
+    uint32_t descriptor_count, limit_count, group_count, affinity_bytes;
+    uint64_t default_signals;                // bit n-1: signal n is reset to its default (handlers always are; this is about ignored ones)
+    uint64_t blocked_signals;                // the program's signal mask
+    int32_t process_group;                   // 0: a new one
+    int32_t controlling_terminal;            // a target number
+    uint32_t umask;
+    int32_t nice;                            // absolute, -20 .. 19
+    uint32_t group, user;
+} sm_spawn_options;
+
+typedef struct {
+    uint32_t size;
+    int32_t pid;
+    int32_t pidfd;                           // owned by the caller, close-on-exec; -1 where the kernel refuses pidfds
+    uint32_t stage;                          // SM_STAGE_*, where it failed
+    uint32_t detail;
+} sm_spawn_result;
+
+// Starts a program. Returns 0 once exec has succeeded, else -errno with the stage; a failed start leaves no process and no descriptor behind.
+// Costs the same whatever the size of the caller: the child borrows the caller's memory until it execs, as with vfork.
+SM_API int32_t sm_spawn(const sm_spawn_options *options, sm_spawn_result *result);
+// A close-on-exec pipe: ends[0] reads, ends[1] writes. nonblocking_end 0 or 1: that end is O_NONBLOCK (the other is not); -1: none.
+SM_API int32_t sm_pipe(int32_t ends[2], int32_t nonblocking_end);
+// open(2) of /dev/null for reading and writing, close-on-exec.
+SM_API int32_t sm_open_null(void);
+#define SM_OPEN_READ 0u
+#define SM_OPEN_TRUNCATE 1u    // for writing: created (mode 0666 less the umask) or emptied
+#define SM_OPEN_APPEND 2u      // for writing: created, and every write goes to its end
+// open(2), close-on-exec.
+SM_API int32_t sm_open_file(const char *path, uint32_t kind);
+// Whether a descriptor number is open: 1 or 0.
+SM_API int32_t sm_is_open(int32_t descriptor);
+// read(2) and write(2), restarted after EINTR. Without a reader: -EPIPE (the runtime ignores SIGPIPE).
+SM_API int64_t sm_read(int32_t descriptor, void *buffer, uint64_t count);
+SM_API int64_t sm_write(int32_t descriptor, const void *buffer, uint64_t count);
+// Adds (1) or removes (0) O_NONBLOCK of the open file description.
+SM_API int32_t sm_set_nonblocking(int32_t descriptor, int32_t on);
+// poll(2) of one descriptor for SM_REACTOR_READ or SM_REACTOR_WRITE. 1: ready, 0: timeout.
+SM_API int32_t sm_poll(int32_t descriptor, uint32_t interest, int32_t timeout_ms);
+
 #endif
