@@ -5,7 +5,7 @@ namespace StartMethods.Interop;
 /// <summary>Signals by number, by name, and as <see cref="PosixSignal"/>, whose named members are negative and whose positive values are raw numbers.</summary>
 internal static class SignalNumber
 {
-    internal const int Terminate = 15, Kill = 9, Interrupt = 2, Hangup = 1, Quit = 3, Abort = 6;
+    internal const int Terminate = 15, Kill = 9, Stop = 19, Interrupt = 2, Hangup = 1, Quit = 3, Abort = 6;
 
     private static readonly string[] LinuxNames =
     [

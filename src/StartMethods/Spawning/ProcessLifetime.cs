@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using StartMethods.Interop;
 
 namespace StartMethods.Spawning;
@@ -54,6 +55,21 @@ internal abstract class ProcessLifetime
             if (opened >= 0)
                 pidfd = new FileDescriptor(opened);
         }
-        return pidfd is null ? new PidLifetime(id) : new PidfdLifetime(id, pidfd);
+        if (pidfd is null)
+            return new PidLifetime(id);
+        try
+        {
+            return new PidfdLifetime(id, pidfd);
+        }
+        catch (StartMethodException)
+        {
+            // No epoll instance, or no more watches (RLIMIT_NOFILE, max_user_watches): a child that nobody can wait for must not be left behind.
+            _ = Native.ProcessSignal(id, pidfd.Number, SignalNumber.Kill, SignalScope.Process);
+            _ = Native.ProcessWait(id, pidfd.Number, -1);
+            ExitInfo info = new() { Size = (uint)Unsafe.SizeOf<ExitInfo>() };
+            _ = Native.ProcessReap(id, pidfd.Number, ref info);
+            pidfd.Dispose();
+            throw;
+        }
     }
 }
