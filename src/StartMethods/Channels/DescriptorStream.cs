@@ -20,6 +20,7 @@ internal sealed class DescriptorStream : Stream
     private TaskCompletionSource? _waiter;
     private bool _disposed;
 
+    /// <summary>A stream over one direction of a descriptor.</summary>
     /// <param name="descriptor">Non-blocking; the stream owns it.</param>
     /// <param name="direction"><see cref="ReactorInterest.Read"/> or <see cref="ReactorInterest.Write"/>.</param>
     /// <param name="errorIsEnd">EIO is the end of the stream: so Linux reports that nobody has the other side of a terminal open.</param>

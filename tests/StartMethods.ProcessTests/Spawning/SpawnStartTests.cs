@@ -2,8 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace StartMethods.ProcessTests.Spawning;
 
-[CancelAfter(20_000)]
-public class SpawnStartTests
+public class SpawnStartTests : IsolatedProcessTest
 {
     private static async Task<string> OutputOf(SpawnInfo info)
     {

@@ -1,0 +1,14 @@
+using StartMethods;
+
+/// <summary>What a process makes once and keeps (the reactor's epoll instance, /dev/null) is made before the first test looks for leaks.</summary>
+[SetUpFixture]
+public class WarmUp
+{
+    [OneTimeSetUp]
+    public async Task StartOneProgram()
+    {
+        SpawnInfo info = new("true") { StandardInput = SpawnStdio.Null, StandardOutput = SpawnStdio.Null };
+        await using SpawnedProcess process = SpawnedProcess.Start(info);
+        await process.WaitForExitAsync();
+    }
+}
