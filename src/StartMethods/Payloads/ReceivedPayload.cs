@@ -1,0 +1,61 @@
+using System.Runtime.InteropServices;
+
+namespace StartMethods.Payloads;
+
+/// <summary>What arrived. A decoder reads it once, takes over the handles and buffers that it uses, and disposes of the rest.</summary>
+internal sealed class ReceivedPayload : IDisposable
+{
+    private readonly SafeHandle?[] _handles;
+    private readonly Memory<byte>[] _buffers;
+    private readonly bool[] _bufferTaken;
+    private List<IDisposable>? _owned;
+
+    /// <summary>Takes <paramref name="handles"/> over. A buffer that is a whole byte[] is handed to the result as it is.</summary>
+    internal ReceivedPayload(ReadOnlyMemory<byte> bytes, IReadOnlyList<SafeHandle>? handles = null, IReadOnlyList<Memory<byte>>? buffers = null)
+    {
+        Bytes = bytes;
+        _handles = handles is null || handles.Count == 0 ? [] : [.. handles];
+        _buffers = buffers is null || buffers.Count == 0 ? [] : [.. buffers];
+        _bufferTaken = _buffers.Length == 0 ? [] : new bool[_buffers.Length];
+    }
+
+    internal ReadOnlyMemory<byte> Bytes { get; }
+
+    internal Memory<byte> TakeBuffer(int index)
+    {
+        if ((uint)index >= (uint)_buffers.Length || _bufferTaken[index])
+            throw MessagePackReader.Malformed($"it refers to large buffer {index}, which did not arrive or belongs to another value");
+        _bufferTaken[index] = true;
+        return _buffers[index];
+    }
+
+    internal nint TakeHandle(int index)
+    {
+        if ((uint)index >= (uint)_handles.Length || _handles[index] is not { } handle)
+            throw MessagePackReader.Malformed($"it refers to handle {index}, which did not arrive or belongs to another value");
+        nint descriptor = handle.DangerousGetHandle();
+        handle.SetHandleAsInvalid();
+        handle.Dispose();
+        _handles[index] = null;
+        return descriptor;
+    }
+
+    internal void Own(IDisposable holder) => (_owned ??= []).Add(holder);
+
+    /// <summary>Closes what a failed decoder had already taken.</summary>
+    internal void DisposeTaken()
+    {
+        foreach (IDisposable holder in _owned ?? [])
+            holder.Dispose();
+    }
+
+    /// <summary>Closes the handles that nobody took.</summary>
+    public void Dispose()
+    {
+        for (int i = 0; i < _handles.Length; i++)
+        {
+            _handles[i]?.Dispose();
+            _handles[i] = null;
+        }
+    }
+}
