@@ -246,8 +246,9 @@ SM_API int32_t sm_open_null(void);
 #define SM_OPEN_APPEND 2u      // for writing: created, and every write goes to its end
 // open(2), close-on-exec.
 SM_API int32_t sm_open_file(const char *path, uint32_t kind);
-// Whether a descriptor number is open: 1 or 0.
-SM_API int32_t sm_is_open(int32_t descriptor);
+// Whether a descriptor is open and would survive exec: 1 or 0. Where a program was started without descriptors 0 to 2, its runtime's own
+// files get these numbers: they are close-on-exec, and no standard input or output.
+SM_API int32_t sm_is_inheritable(int32_t descriptor);
 // read(2) and write(2), restarted after EINTR. Without a reader: -EPIPE (the runtime ignores SIGPIPE).
 SM_API int64_t sm_read(int32_t descriptor, void *buffer, uint64_t count);
 SM_API int64_t sm_write(int32_t descriptor, const void *buffer, uint64_t count);

@@ -47,9 +47,10 @@ int32_t sm_open_file(const char *path, uint32_t kind)
     return descriptor < 0 ? -errno : descriptor;
 }
 
-int32_t sm_is_open(int32_t descriptor)
+int32_t sm_is_inheritable(int32_t descriptor)
 {
-    return fcntl(descriptor, F_GETFD) >= 0;
+    int flags = fcntl(descriptor, F_GETFD);
+    return flags >= 0 && (flags & FD_CLOEXEC) == 0;
 }
 
 int64_t sm_read(int32_t descriptor, void *buffer, uint64_t count)

@@ -16,8 +16,8 @@ internal static unsafe partial class Native
     [LibraryImport(Library, EntryPoint = "sm_open_file", StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int OpenFile(string path, OpenKind kind);
 
-    [LibraryImport(Library, EntryPoint = "sm_is_open")]
-    internal static partial int IsOpen(int descriptor);
+    [LibraryImport(Library, EntryPoint = "sm_is_inheritable")]
+    internal static partial int IsInheritable(int descriptor);
 
     [LibraryImport(Library, EntryPoint = "sm_set_nonblocking")]
     internal static partial int SetNonblocking(SafeHandle descriptor, int on);
@@ -28,12 +28,13 @@ internal static unsafe partial class Native
     [LibraryImport(Library, EntryPoint = "sm_write")]
     private static partial long Write(SafeHandle descriptor, byte* buffer, ulong count);
 
-    /// <summary>A close-on-exec pipe. <paramref name="nonblockingEnd"/>: 0 the reading end, 1 the writing end, −1 none.</summary>
-    internal static (FileDescriptor Read, FileDescriptor Write) CreatePipe(int nonblockingEnd)
+    /// <summary>A close-on-exec pipe. <paramref name="nonblockingEnd"/>: 0 the reading end, 1 the writing end, −1 none. Returns −errno without one.</summary>
+    internal static int CreatePipe(int nonblockingEnd, out FileDescriptor? read, out FileDescriptor? write)
     {
         int* ends = stackalloc int[2];
-        NativeError.ThrowIfFailed(Pipe(ends, nonblockingEnd), "pipe2");
-        return (new FileDescriptor(ends[0]), new FileDescriptor(ends[1]));
+        int result = Pipe(ends, nonblockingEnd);
+        (read, write) = result < 0 ? (null, null) : (new FileDescriptor(ends[0]), new FileDescriptor(ends[1]));
+        return result;
     }
 
     /// <summary>Returns the number of bytes, 0 at the end, or −errno.</summary>

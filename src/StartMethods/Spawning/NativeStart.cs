@@ -9,11 +9,11 @@ internal static class NativeStart
 {
     private const string DefaultPath = "/usr/bin:/bin";
 
-    internal static StartedProgram Start(SpawnInfo info)
+    internal static StartedProgram Start(SpawnInfo info, StandardStreams streams)
     {
         _ = Reactor.Shared; // without a descriptor for it (EMFILE) nothing is started
         Credentials credentials = Credentials.Resolve(info);
-        using StdioWiring wiring = new(info);
+        using StdioWiring wiring = new(info, streams);
         SpawnCall call = new()
         {
             File = SpawnText.Check(info.FileName, nameof(SpawnInfo.FileName)),

@@ -7,16 +7,16 @@ namespace StartMethods.Spawning;
 /// <summary>A start through <see cref="Process"/>, where there is no native library: arguments, environment, directory and pipes.</summary>
 internal static class PortableStart
 {
-    internal static StartedProgram Start(SpawnInfo info)
+    internal static StartedProgram Start(SpawnInfo info, StandardStreams streams)
     {
         Refuse(info);
         ProcessStartInfo start = new(SpawnText.Check(info.FileName, nameof(SpawnInfo.FileName)))
         {
             UseShellExecute = false,
             WorkingDirectory = SpawnText.Check(info.WorkingDirectory ?? "", nameof(SpawnInfo.WorkingDirectory)),
-            RedirectStandardInput = IsRedirected(info.StandardInput, 0),
-            RedirectStandardOutput = IsRedirected(info.StandardOutput, 1),
-            RedirectStandardError = IsRedirected(info.StandardError, 2),
+            RedirectStandardInput = IsRedirected(streams.Input, 0),
+            RedirectStandardOutput = IsRedirected(streams.Output, 1),
+            RedirectStandardError = IsRedirected(streams.Error, 2),
         };
         foreach (string argument in SpawnText.Arguments(info).Skip(1))
             start.ArgumentList.Add(argument);
@@ -31,9 +31,9 @@ internal static class PortableStart
         if (info.KillOnParentExit)
             KillAtExit(process);
         return new StartedProgram(new PortableLifetime(process),
-            Connect(info.StandardInput, process.StartInfo.RedirectStandardInput ? process.StandardInput.BaseStream : null),
-            Connect(info.StandardOutput, process.StartInfo.RedirectStandardOutput ? process.StandardOutput.BaseStream : null),
-            Connect(info.StandardError, process.StartInfo.RedirectStandardError ? process.StandardError.BaseStream : null));
+            Connect(streams.Input, process.StartInfo.RedirectStandardInput ? process.StandardInput.BaseStream : null),
+            Connect(streams.Output, process.StartInfo.RedirectStandardOutput ? process.StandardOutput.BaseStream : null),
+            Connect(streams.Error, process.StartInfo.RedirectStandardError ? process.StandardError.BaseStream : null));
     }
 
     private static Process Run(ProcessStartInfo start, SpawnInfo info)

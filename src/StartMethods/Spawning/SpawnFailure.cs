@@ -5,7 +5,7 @@ namespace StartMethods.Spawning;
 /// <summary>Puts the stage and errno of a failed start into words: the step, what it failed on, and what to do about it.</summary>
 internal static class SpawnFailure
 {
-    private const int PermissionDenied = 1, NotFound = 2, TooBig = 7, FormatError = 8, TryAgain = 11, OutOfMemory = 12, NoAccess = 13, NotADirectory = 20, TooManyFiles = 24, Busy = 26;
+    private const int PermissionDenied = 1, NotFound = 2, TooBig = 7, FormatError = 8, TryAgain = 11, OutOfMemory = 12, NoAccess = 13, NotADirectory = 20, TooManyFilesInSystem = 23, TooManyFiles = 24, Busy = 26;
 
     internal static SpawnException Explain(SpawnInfo info, SpawnCall call, in SpawnResult result, int errno) => result.Stage switch
     {
@@ -13,7 +13,7 @@ internal static class SpawnFailure
         {
             TryAgain => "No more processes may be created: see RLIMIT_NPROC of this user (ulimit -u) and the pids limit of this container or cgroup",
             OutOfMemory => "The kernel has no memory for another process",
-            _ => null,
+            _ => DescriptorRemedy(errno),
         }),
         SpawnStage.Session => new("setsid", null, errno),
         SpawnStage.ProcessGroup => new("setpgid", $"{info.ProcessGroup}", errno, "The group must be one of this session, or 0 for a new one"),
@@ -32,6 +32,14 @@ internal static class SpawnFailure
         SpawnStage.Parent => new("start", info.FileName, errno, "This process ended during the start"),
         SpawnStage.Exec => new("exec", info.FileName, errno, Exec(info, call, errno)),
         _ => new("start", info.FileName, errno),
+    };
+
+    /// <summary>What to do where this process, or the system, has no descriptor left.</summary>
+    internal static string? DescriptorRemedy(int errno) => errno switch
+    {
+        TooManyFiles => "This process has as many descriptors open as it may: see RLIMIT_NOFILE (ulimit -n)",
+        TooManyFilesInSystem => "The system has as many files open as it may: see fs.file-max",
+        _ => null,
     };
 
     private static SpawnException Descriptor(SpawnDescriptor descriptor, int errno) =>

@@ -51,13 +51,18 @@ public sealed partial class SpawnedProcess : IAsyncDisposable
     public static SpawnedProcess Start(SpawnInfo info)
     {
         ArgumentNullException.ThrowIfNull(info);
-        StartedProgram started = Native.IsPortable ? PortableStart.Start(info) : NativeStart.Start(info);
-        return new SpawnedProcess(started.Lifetime, started.Input, started.Output, started.Error, info.StopGrace);
+        return Start(info, new StandardStreams(info));
     }
 
     /// <summary>Starts a program with these arguments, and everything else as in this process.</summary>
     /// <inheritdoc cref="Start(SpawnInfo)"/>
     public static SpawnedProcess Start(string fileName, params IEnumerable<string> arguments) => Start(new SpawnInfo(fileName, arguments));
+
+    private static SpawnedProcess Start(SpawnInfo info, StandardStreams streams)
+    {
+        StartedProgram started = Native.IsPortable ? PortableStart.Start(info, streams) : NativeStart.Start(info, streams);
+        return new SpawnedProcess(started.Lifetime, started.Input, started.Output, started.Error, info.StopGrace);
+    }
 
     /// <summary>Completes when the program has ended: with its own end, whoever still holds its pipes.</summary>
     /// <exception cref="OperationCanceledException">The wait was cancelled; the program is not touched.</exception>

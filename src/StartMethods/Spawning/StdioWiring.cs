@@ -15,13 +15,13 @@ internal sealed class StdioWiring : IDisposable
     private readonly FileDescriptor?[] _parentEnds = new FileDescriptor?[3];
     private readonly SpawnDescriptor[] _map;
 
-    internal StdioWiring(SpawnInfo info)
+    internal StdioWiring(SpawnInfo info, StandardStreams streams)
     {
         try
         {
-            int[] standard = [Connect(0, info.StandardInput), Connect(1, info.StandardOutput), 0];
-            standard[2] = info.StandardError.Kind == SpawnStdio.Target.MergeIntoOutput ? standard[1] : Connect(2, info.StandardError);
-            _map = Arrange(info, standard);
+            int[] standard = [Connect(0, streams.Input), Connect(1, streams.Output), 0];
+            standard[2] = streams.Error.Kind == SpawnStdio.Target.MergeIntoOutput ? standard[1] : Connect(2, streams.Error);
+            _map = Arrange(info, streams, standard);
         }
         catch
         {
@@ -57,7 +57,7 @@ internal sealed class StdioWiring : IDisposable
         switch (stdio.Kind)
         {
             case SpawnStdio.Target.Inherit:
-                return Native.IsOpen(number) == 1 ? number : NullDevice.Value.Number; // a program must find all three open, or it writes into its first file
+                return Native.IsInheritable(number) == 1 ? number : NullDevice.Value.Number; // a program must find all three open, or it writes into its first file
             case SpawnStdio.Target.Null:
                 return NullDevice.Value.Number;
             case SpawnStdio.Target.Handle:
@@ -65,9 +65,11 @@ internal sealed class StdioWiring : IDisposable
             case SpawnStdio.Target.File:
                 return OpenFile(number, stdio);
             case SpawnStdio.Target.Pipe:
-                (FileDescriptor read, FileDescriptor write) = Native.CreatePipe(nonblockingEnd: number == 0 ? 1 : 0);
-                _parentEnds[number] = number == 0 ? write : read;
-                return Own(number == 0 ? read : write);
+                int result = Native.CreatePipe(nonblockingEnd: number == 0 ? 1 : 0, out FileDescriptor? read, out FileDescriptor? write);
+                if (result < 0)
+                    throw new SpawnException("pipe", $"for {Names[number]}", -result, SpawnFailure.DescriptorRemedy(-result));
+                _parentEnds[number] = number == 0 ? write! : read!;
+                return Own(number == 0 ? read! : write!);
             default:
                 throw new ArgumentException($"{stdio} is for standard error only, not for {Names[number]}.");
         }
@@ -78,10 +80,10 @@ internal sealed class StdioWiring : IDisposable
         if ((stdio.Mode == OpenKind.Read) != (number == 0))
             throw new ArgumentException($"{Names[number]} cannot be '{stdio}': use ReadFrom for input, WriteTo or AppendTo for output.");
         int descriptor = Native.OpenFile(SpawnText.Check(stdio.Path!, nameof(SpawnStdio)), stdio.Mode);
-        return descriptor >= 0 ? Own(new FileDescriptor(descriptor)) : throw new SpawnException($"open {Names[number]}", stdio.Path, -descriptor);
+        return descriptor >= 0 ? Own(new FileDescriptor(descriptor)) : throw new SpawnException($"open {Names[number]}", stdio.Path, -descriptor, SpawnFailure.DescriptorRemedy(-descriptor));
     }
 
-    private SpawnDescriptor[] Arrange(SpawnInfo info, int[] standard)
+    private SpawnDescriptor[] Arrange(SpawnInfo info, StandardStreams streams, int[] standard)
     {
         SortedDictionary<int, int> sources = new() { [0] = standard[0], [1] = standard[1], [2] = standard[2] };
         HashSet<int> chosen = [];
@@ -89,7 +91,7 @@ internal sealed class StdioWiring : IDisposable
         {
             ArgumentNullException.ThrowIfNull(handle, nameof(SpawnInfo.InheritedHandles));
             ArgumentOutOfRangeException.ThrowIfNegative(descriptor, nameof(SpawnInfo.InheritedHandles));
-            SpawnStdio? taken = descriptor switch { 0 => info.StandardInput, 1 => info.StandardOutput, 2 => info.StandardError, _ => null };
+            SpawnStdio? taken = descriptor switch { 0 => streams.Input, 1 => streams.Output, 2 => streams.Error, _ => null };
             if (!chosen.Add(descriptor) || taken is { Kind: not SpawnStdio.Target.Inherit })
                 throw new ArgumentException($"Descriptor {descriptor} of the program is given twice.", nameof(SpawnInfo.InheritedHandles));
             sources[descriptor] = Reference(handle, $"inherited handle {descriptor}");

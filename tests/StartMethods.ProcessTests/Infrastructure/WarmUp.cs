@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using StartMethods;
 
 /// <summary>What a process makes once and keeps (the reactor's epoll instance, /dev/null) is made before the first test looks for leaks.</summary>
@@ -10,5 +11,7 @@ public class WarmUp
         SpawnInfo info = new("true") { StandardInput = SpawnStdio.Null, StandardOutput = SpawnStdio.Null };
         await using SpawnedProcess process = SpawnedProcess.Start(info);
         await process.WaitForExitAsync();
+        using Process other = Process.Start("true"); // the runtime's signal handling
+        await other.WaitForExitAsync();
     }
 }
