@@ -72,5 +72,11 @@ public class ExitStatusTests
         Assert.That(Unsafe.SizeOf<ExitInfo>(), Is.EqualTo(72));
         Assert.That((int)Marshal.OffsetOf<ExitInfo>(nameof(ExitInfo.UserMicroseconds)), Is.EqualTo(16));
         Assert.That(Unsafe.SizeOf<ReactorEvent>(), Is.EqualTo(16));
+        Assert.That((Unsafe.SizeOf<SpawnOptions>(), Unsafe.SizeOf<SpawnResult>(), Unsafe.SizeOf<SpawnDescriptor>(), Unsafe.SizeOf<SpawnLimit>()), Is.EqualTo((136, 20, 8, 24)));
+        SpawnOptions options = default;
+        long OffsetOf(ref byte field) => Unsafe.ByteOffset(ref Unsafe.As<SpawnOptions, byte>(ref options), ref field);
+        Assert.That(OffsetOf(ref Unsafe.As<uint, byte>(ref options.DescriptorCount)), Is.EqualTo(80));
+        Assert.That(OffsetOf(ref Unsafe.As<ulong, byte>(ref options.DefaultSignals)), Is.EqualTo(96));
+        Assert.That(OffsetOf(ref Unsafe.As<uint, byte>(ref options.User)), Is.EqualTo(132));
     }
 }
