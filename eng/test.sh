@@ -7,13 +7,14 @@ results=$artifacts/test-results; rm -rf "$results"; mkdir -p "$results"
 passed=0 failed=0 skipped=0 begin=$SECONDS
 
 native_tests() { # native_tests folder: runs every C test, counting the cases that each prints
-  local folder=$1 binary output
+  local folder=$1 binary output; mkdir -p "$results/$folder"
   for binary in "$artifacts/native/$folder"/tests/test_*; do
     [ -x "$binary" ] && [ -f "$binary" ] || continue
-    output=$(timeout -k 5 120 "$binary" 2>&1 </dev/null) || true
-    grep -avE '^ok    ' <<<"$output" || true
-    passed=$((passed + $(grep -ac '^ok    ' <<<"$output" || true))); failed=$((failed + $(grep -ac '^FAILED' <<<"$output" || true)))
-    grep -aqE '^[0-9]+ passed, [0-9]+ failed$' <<<"$output" || { echo "FAILED $(basename "$binary"): it ended without a summary"; failed=$((failed + 1)); }
+    output=$results/$folder/$(basename "$binary").txt      # a file: a pipe would be held open by whatever a test leaves running
+    timeout -k 5 120 "$binary" >"$output" 2>&1 </dev/null || true
+    grep -avE '^ok    ' "$output" || true
+    passed=$((passed + $(grep -ac '^ok    ' "$output" || true))); failed=$((failed + $(grep -ac '^FAILED' "$output" || true)))
+    grep -aqE '^[0-9]+ passed, [0-9]+ failed$' "$output" || { echo "FAILED $(basename "$binary"): it ended without a summary"; failed=$((failed + 1)); }
   done
 }
 

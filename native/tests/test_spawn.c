@@ -228,7 +228,7 @@ static void a_program_that_dies_with_its_parent_does(void)
     pid_t parent = fork();
     if (parent == 0) {
         start s;
-        prepare(&s, "echo ready; sleep 100");
+        prepare(&s, "echo ready; exec sleep 100");
         s.options.flags = SM_SPAWN_DIE_WITH_PARENT;
         CHECK_EQUAL(0, go(&s));
         char ready[8]; CHECK_EQUAL(6, read(s.output, ready, sizeof ready));
