@@ -99,6 +99,11 @@ SM_API int64_t sm_channel_receive(int32_t channel, sm_message *message);
 SM_API int32_t sm_channel_is_socket(int32_t descriptor);
 // A close-on-exec duplicate: a second number for the same socket; the caller owns it.
 SM_API int32_t sm_channel_duplicate(int32_t descriptor);
+// Makes number (0, 1 or 2) refer to what descriptor refers to; descriptor itself stays open unless it is that number.
+SM_API int32_t sm_set_standard_descriptor(int32_t descriptor, int32_t number);
+// Moves at most PIPE_BUF bytes from a pipe to a descriptor (-1: nowhere) without ever waiting, and leaves them in buffer: how many, 0 at the end.
+// -EAGAIN: nothing there; -EBUSY: `to` takes nothing now. A write error is not reported: then there is nobody to write to.
+SM_API int32_t sm_relay(int32_t from, int32_t to, uint8_t *buffer, int32_t capacity);
 // A timer on the monotonic clock that becomes readable once, after so many milliseconds; close-on-exec; the caller owns it.
 SM_API int32_t sm_timer_create(int64_t milliseconds);
 // Sets or clears close-on-exec.

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -123,6 +125,40 @@ int32_t sm_channel_duplicate(int32_t descriptor)
 int32_t sm_set_close_on_exec(int32_t descriptor, int32_t enabled)
 {
     return fcntl(descriptor, F_SETFD, enabled ? FD_CLOEXEC : 0) < 0 ? -errno : 0;
+}
+
+int32_t sm_set_standard_descriptor(int32_t descriptor, int32_t number)
+{
+    if (descriptor == number)
+        return sm_set_close_on_exec(descriptor, 0);
+    int result;
+    do result = dup2(descriptor, number);
+    while (result < 0 && errno == EINTR);
+    return result < 0 ? -errno : 0;
+}
+
+int32_t sm_relay(int32_t from, int32_t to, uint8_t *buffer, int32_t capacity)
+{
+    struct pollfd source = {from, POLLIN, 0}, sink = {to, POLLOUT, 0};
+    if (poll(&source, 1, 0) == 0)
+        return -EAGAIN;
+    // A pipe that polls writable takes PIPE_BUF bytes at once: nothing here ever waits for whoever reads the other side.
+    if (to >= 0 && poll(&sink, 1, 0) == 0)
+        return -EBUSY;
+    ssize_t count;
+    do count = read(from, buffer, (size_t)(capacity < PIPE_BUF ? capacity : PIPE_BUF));
+    while (count < 0 && errno == EINTR);
+    if (count < 0)
+        return -errno;
+    for (ssize_t done = 0; done < count && to >= 0;) {
+        ssize_t written = write(to, buffer + done, (size_t)(count - done));
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            break; // nobody listens there: what was read still counts
+        done += written;
+    }
+    return (int32_t)count;
 }
 
 int32_t sm_timer_create(int64_t milliseconds)

@@ -138,6 +138,26 @@ static void a_closed_number_is_no_socket(void)
     CHECK_EQUAL(FD_CLOEXEC, fcntl(files[0], F_GETFD));
 }
 
+static void a_relay_moves_what_is_there_and_never_waits(void)
+{
+    int from[2], to[2];
+    uint8_t buffer[100], copy[100];
+    CHECK_EQUAL(0, pipe(from));
+    CHECK_EQUAL(0, pipe(to));
+    CHECK_EQUAL(-EAGAIN, sm_relay(from[0], to[1], buffer, sizeof buffer));
+    CHECK_EQUAL(5, write(from[1], "hello", 5));
+    CHECK_EQUAL(5, sm_relay(from[0], to[1], buffer, sizeof buffer));
+    CHECK_EQUAL(5, read(to[0], copy, sizeof copy));
+    CHECK(memcmp(copy, "hello", 5) == 0 && memcmp(buffer, "hello", 5) == 0);
+    static char flood[65536];
+    CHECK_EQUAL(sizeof flood, write(to[1], flood, sizeof flood));
+    CHECK_EQUAL(5, write(from[1], "again", 5));
+    CHECK_EQUAL(-EBUSY, sm_relay(from[0], to[1], buffer, sizeof buffer));
+    CHECK_EQUAL(5, sm_relay(from[0], -1, buffer, sizeof buffer));
+    close(from[1]);
+    CHECK_EQUAL(0, sm_relay(from[0], -1, buffer, sizeof buffer));
+}
+
 static void a_timer_becomes_readable_when_its_time_is_over(void)
 {
     int32_t now = sm_timer_create(0), later = sm_timer_create(60000);
@@ -164,6 +184,7 @@ int main(void)
         CASE(descriptors_where_none_are_expected_are_closed_and_told), CASE(the_most_descriptors_fit_and_one_more_is_an_argument_error),
         CASE(a_reader_that_is_gone_is_an_error_and_not_a_signal), CASE(without_waiting_an_empty_channel_says_so_and_a_closed_one_ends),
         CASE(a_closed_number_is_no_socket), CASE(a_timer_becomes_readable_when_its_time_is_over),
+        CASE(a_relay_moves_what_is_there_and_never_waits),
         CASE(the_environment_is_changed_for_native_code),
     };
     return sm_run_tests(cases, sizeof cases / sizeof *cases);

@@ -54,6 +54,12 @@ internal static partial class Native
     [LibraryImport(Library, EntryPoint = "sm_channel_duplicate")]
     internal static partial int ChannelDuplicate(int descriptor);
 
+    [LibraryImport(Library, EntryPoint = "sm_set_standard_descriptor")]
+    internal static partial int SetStandardDescriptor(int descriptor, int number);
+
+    [LibraryImport(Library, EntryPoint = "sm_relay")]
+    internal static unsafe partial int Relay(int from, int to, byte* buffer, int capacity);
+
     [LibraryImport(Library, EntryPoint = "sm_timer_create")]
     internal static partial int TimerCreate(long milliseconds);
 
@@ -61,7 +67,16 @@ internal static partial class Native
     internal static partial int SetCloseOnExec(int descriptor, int enabled);
 
     [LibraryImport(Library, EntryPoint = "sm_environment_set")]
-    internal static unsafe partial int EnvironmentSet(byte* name, byte* value);
+    private static unsafe partial int EnvironmentSet(byte* name, byte* value);
+
+    /// <summary>Changes the environment that native code sees, which .NET keeps apart from its own.</summary>
+    internal static unsafe void SetEnvironment(string name, string? value)
+    {
+        fixed (byte* nameBytes = Text(name), valueBytes = value is null ? null : Text(value))
+            NativeError.ThrowIfFailed(EnvironmentSet(nameBytes, valueBytes), $"setenv({name})");
+
+        static byte[] Text(string text) => System.Text.Encoding.UTF8.GetBytes(text + '\0');
+    }
 
     [LibraryImport(Library, EntryPoint = "sm_exit_now")]
     internal static partial void ExitNow(int code);

@@ -1,0 +1,136 @@
+using System.Diagnostics.CodeAnalysis;
+using StartMethods.Channels;
+using StartMethods.Payloads;
+
+namespace StartMethods.Bootstrap;
+
+/// <summary>The life of a child from the moment it has its channel: greet, read the job, run it, answer, leave. Nothing here returns to a caller.</summary>
+internal sealed class ChildRunner
+{
+    private readonly FrameChannel _channel;
+    private readonly bool _isCopy;
+    private SetupMessage? _setup;
+
+    private ChildRunner(FrameChannel channel, bool isCopy) => (_channel, _isCopy) = (channel, isCopy);
+
+    /// <summary>Runs the job that the parent sends.</summary>
+    /// <param name="channel">The conversation, of which nothing has happened yet.</param>
+    /// <param name="isCopy">Whether this process is a forked copy, which must not run handlers that were registered before.</param>
+    [DoesNotReturn]
+    internal static void RunFromWire(FrameChannel channel, bool isCopy)
+    {
+        ChildRunner runner = new(channel, isCopy);
+        int code = runner.Guarded(() => runner.Converse());
+        OrderlyExit.Leave(code, runHandlers: !isCopy);
+        throw new System.Diagnostics.UnreachableException();
+    }
+
+    /// <summary>Runs a body that this process, a copy of its parent, has in its memory already.</summary>
+    [DoesNotReturn]
+    internal static void RunInMemory(FrameChannel channel, SetupMessage setup, Delegate body, bool hasArgument, object? argument, IPayloadSerializer? serializer)
+    {
+        ChildRunner runner = new(channel, isCopy: true);
+        int code = runner.Guarded(() =>
+        {
+            channel.Send(new FrameContent(FrameType.Hello, HelloMessage.Own.Encode()));
+            runner.Become(setup);
+            runner.RunAndAnswer(body, hasArgument, argument, serializer);
+        });
+        OrderlyExit.Leave(code, runHandlers: false);
+        throw new System.Diagnostics.UnreachableException();
+    }
+
+    private int Guarded(Action life)
+    {
+        try
+        {
+            life();
+            return 0;
+        }
+        catch (PeerGoneException)
+        {
+            return 1; // the parent is gone: there is nobody to tell
+        }
+        catch (Exception e)
+        {
+            OrderlyExit.WriteError($"StartMethods: child '{_setup?.Name}' cannot go on: {e}");
+            return 1;
+        }
+    }
+
+    private void Converse()
+    {
+        _channel.Send(new FrameContent(FrameType.Hello, HelloMessage.Own.Encode()));
+        using (Frame setup = Expect(FrameType.Setup))
+            Become(SetupMessage.Decode(setup.Payload.Span));
+        using Frame frame = Expect(FrameType.Job);
+        ReceivedJob job;
+        try
+        {
+            job = JobCodec.Decode(PayloadFrames.Take(frame));
+        }
+        catch (Exception e)
+        {
+            Answer(e, null);
+            return;
+        }
+        RunAndAnswer(job.Body, job.HasArgument, job.Argument, job.Serializer);
+    }
+
+    private void Become(SetupMessage setup)
+    {
+        _setup = setup;
+        ChildContext.Depth = setup.Depth;
+        ChildContext.Current = new ChildContext { Name = setup.Name, MethodName = setup.MethodName, ParentId = setup.ParentId };
+    }
+
+    private Frame Expect(FrameType type)
+    {
+        if (!_channel.Receive(out Frame? frame))
+            throw new PeerGoneException();
+        if (frame.Type == type)
+            return frame;
+        frame.Dispose();
+        throw new ProtocolException($"a {frame.Type} frame came where {type} was expected");
+    }
+
+    private void RunAndAnswer(Delegate body, bool hasArgument, object? argument, IPayloadSerializer? serializer)
+    {
+        ParentLink link = new(_channel, _setup!, runHandlers: !_isCopy);
+        link.Start();
+        _channel.Send(new FrameContent(FrameType.Started));
+        object? value;
+        try
+        {
+            value = BodyInvoker.Invoke(body, hasArgument, argument, link.Token);
+        }
+        catch (Exception e)
+        {
+            Answer(e, serializer);
+            return;
+        }
+        FrameContent content;
+        try
+        {
+            content = PayloadFrames.Content(FrameType.Result, ResultCodec.Encode(value, BodyInvoker.ResultType(body), serializer));
+            CheckSize(content);
+        }
+        catch (Exception e)
+        {
+            Answer(e, serializer);
+            return;
+        }
+        _channel.Send(content);
+    }
+
+    private void CheckSize(in FrameContent content)
+    {
+        long size = PayloadFrames.Size(content);
+        if (size <= _setup!.MaxResultBytes)
+            return;
+        content.Sent?.Invoke();
+        throw new PayloadException($"the result of child '{_setup.Name}' takes {size} bytes, more than the {_setup.MaxResultBytes} that ChildOptions.MaxResultBytes allows");
+    }
+
+    private void Answer(Exception error, IPayloadSerializer? serializer) => _channel.Send(PayloadFrames.Content(FrameType.Failure, FailureCodec.Encode(error, serializer)));
+}

@@ -1,0 +1,69 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using StartMethods.Interop;
+
+namespace StartMethods.Bootstrap;
+
+/// <summary>
+/// How a child leaves: what it has written is flushed, its ProcessExit handlers run, and then the process ends at once. Foreground threads, finalizers
+/// and the C library's atexit handlers are not waited for.
+/// </summary>
+internal static class OrderlyExit
+{
+    private static int s_leaving;
+
+    /// <summary>Never returns. A second thread that calls it waits for the end that the first one makes.</summary>
+    /// <param name="code">The exit code.</param>
+    /// <param name="runHandlers">False in a child whose handlers were registered by the parent that it is a copy of.</param>
+    internal static void Leave(int code, bool runHandlers)
+    {
+        if (Interlocked.Exchange(ref s_leaving, 1) != 0)
+            Thread.Sleep(Timeout.Infinite);
+        try
+        {
+            FlushConsoleIfUsed();
+            if (runHandlers)
+                RunProcessExitHandlers();
+        }
+        catch (Exception e)
+        {
+            WriteError($"StartMethods: a handler of this child's exit failed: {e}");
+        }
+        End(code);
+    }
+
+    /// <summary>Ends the process at once, with nothing flushed.</summary>
+    internal static void End(int code)
+    {
+        if (!Native.IsPortable)
+            Native.ExitNow(code);
+        Environment.Exit(code);
+    }
+
+    /// <summary>Writes a line to standard error.</summary>
+    internal static void WriteError(string line) => Console.Error.WriteLine(line);
+
+    private static void FlushConsoleIfUsed()
+    {
+        // Loading System.Console only to flush nothing would cost a child more than the rest of its exit.
+        foreach (Assembly assembly in AppDomain.CurrentDomain.GetAssemblies())
+        {
+            if (assembly.FullName!.StartsWith("System.Console,", StringComparison.Ordinal))
+            {
+                FlushConsole();
+                return;
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void FlushConsole()
+    {
+        Console.Out.Flush();
+        Console.Error.Flush();
+    }
+
+    // AppContext.OnProcessExit is what the runtime itself calls at its end; Environment.Exit, which also gets there, takes much longer (see docs/decisions.md).
+    private static void RunProcessExitHandlers() =>
+        typeof(AppContext).GetMethod("OnProcessExit", BindingFlags.Static | BindingFlags.NonPublic)?.Invoke(null, null);
+}

@@ -1,0 +1,70 @@
+using StartMethods.Channels;
+
+namespace StartMethods.Bootstrap;
+
+/// <summary>
+/// The child's ear: one thread that reads the channel while the body runs. A Cancel cancels the body's token; the end of the stream means that the
+/// parent is gone, and then, unless it was detached, the child ends too: the body gets a moment to leave by its token, and no more.
+/// </summary>
+internal sealed class ParentLink
+{
+    private readonly FrameChannel _channel;
+    private readonly SetupMessage _setup;
+    private readonly bool _runHandlers;
+    private readonly CancellationTokenSource _cancellation = new();
+
+    internal ParentLink(FrameChannel channel, SetupMessage setup, bool runHandlers) => (_channel, _setup, _runHandlers) = (channel, setup, runHandlers);
+
+    /// <summary>Cancelled when the parent asks for it, or is gone.</summary>
+    internal CancellationToken Token => _cancellation.Token;
+
+    internal void Start() => new Thread(Listen, maxStackSize: 256 * 1024) { Name = "StartMethods Channel", IsBackground = true }.UnsafeStart();
+
+    private void Listen()
+    {
+        try
+        {
+            while (_channel.Receive(out Frame? frame))
+            {
+                using (frame)
+                {
+                    if (frame.Type == FrameType.Cancel)
+                        Cancel();
+                }
+            }
+        }
+        catch (StartMethodException)
+        {
+            // A damaged channel is a parent that cannot be talked to: as good as gone.
+        }
+        if (_setup.Detached)
+            return;
+        Cancel();
+        // The body may be inside code that never looks at its token, and so may a handler of its exit: each gets a bounded time.
+        Thread.Sleep(_setup.ExitGrace);
+        new Thread(() => OrderlyExit.Leave(ParentGoneCode, _runHandlers), maxStackSize: 256 * 1024) { IsBackground = true }.UnsafeStart();
+        Thread.Sleep(HandlersLimit);
+        OrderlyExit.End(ParentGoneCode);
+    }
+
+    private static readonly TimeSpan HandlersLimit = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>The exit code of a child that ends because its parent is gone; there is nobody left to see it but init.</summary>
+    private const int ParentGoneCode = 1;
+
+    private void Cancel()
+    {
+        // Callbacks of the token are the user's, and may block or throw: never on the thread that must notice the parent's end.
+        ThreadPool.UnsafeQueueUserWorkItem(static source =>
+        {
+            try
+            {
+                source.Cancel();
+            }
+            catch (AggregateException e)
+            {
+                OrderlyExit.WriteError($"StartMethods: a callback of the cancelled token threw: {e}");
+            }
+        }, _cancellation, preferLocal: false);
+    }
+}

@@ -1,0 +1,69 @@
+using StartMethods.Methods;
+
+namespace StartMethods;
+
+/// <summary>
+/// How a child process comes into being: a strategy with one operation. The built-in ones are <see cref="Spawn"/> and, where the system has them,
+/// those of <see cref="Supported"/>; a class of one's own that derives from this goes wherever they go.
+/// </summary>
+/// <remarks>Counterpart of the contexts of Python's <c>multiprocessing</c>.</remarks>
+public abstract partial class StartMethod
+{
+    private static StartMethod? s_default;
+
+    /// <summary>"spawn", "fork", "forkserver", or the name that a class of one's own gives itself.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Why this method cannot be used here, in one sentence; null where it can.</summary>
+    public virtual string? UnsupportedReason => null;
+
+    /// <summary>
+    /// A fresh process of this application, started by exec: nothing of the parent's state is in it but what the body captured. Safe whatever the
+    /// parent's threads are doing. Works on every platform.
+    /// </summary>
+    public static StartMethod Spawn { get; } = new SpawnMethod();
+
+    /// <summary>The method of children whose <see cref="ChildOptions.Method"/> is null.</summary>
+    /// <exception cref="StartMethodNotSupportedException">Set to a method that does not work here.</exception>
+    public static StartMethod Default
+    {
+        get => s_default ?? Spawn;
+        set
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            value.ThrowIfUnsupported();
+            s_default = value;
+        }
+    }
+
+    /// <summary>The built-in methods that work here, the recommended one first. Python: <c>multiprocessing.get_all_start_methods</c>.</summary>
+    public static IReadOnlyList<StartMethod> Supported => [.. BuiltIn().Where(method => method.UnsupportedReason is null)];
+
+    /// <summary>The built-in method of a name: "fork", "forkserver" or "spawn". It may be unsupported here: see <see cref="UnsupportedReason"/>.</summary>
+    /// <exception cref="ArgumentException">There is no such method.</exception>
+    public static StartMethod Get(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return BuiltIn().FirstOrDefault(method => method.Name == name)
+            ?? throw new ArgumentException($"There is no start method '{name}'; there are: {string.Join(", ", BuiltIn().Select(method => method.Name))}.", nameof(name));
+    }
+
+    /// <summary>
+    /// Starts the process, and returns once it runs or throws. The simplest method is
+    /// <c>launch.Start(launch.CreateSpawnInfo())</c>; a class of one's own changes the command in between.
+    /// </summary>
+    /// <exception cref="StartMethodException">The process could not be started: stage, culprit and errno are in the message.</exception>
+    protected internal abstract SpawnedProcess Launch(ChildLaunch launch);
+
+    /// <summary>The name.</summary>
+    public override string ToString() => Name;
+
+    internal void ThrowIfUnsupported()
+    {
+        if (UnsupportedReason is { } reason)
+            throw new StartMethodNotSupportedException($"The start method '{Name}' does not work here: {reason}");
+    }
+
+    // In the order of recommendation. A method adds itself here, and a static property above.
+    private static IEnumerable<StartMethod> BuiltIn() => [Spawn];
+}
