@@ -65,5 +65,5 @@ public abstract partial class StartMethod
     }
 
     // In the order of recommendation. A method adds itself here, and a static property above.
-    private static IEnumerable<StartMethod> BuiltIn() => [Spawn];
+    internal static IEnumerable<StartMethod> BuiltIn() => [Spawn];
 }

@@ -27,14 +27,15 @@ internal sealed class ChildRunner
 
     /// <summary>Runs a body that this process, a copy of its parent, has in its memory already.</summary>
     [DoesNotReturn]
-    internal static void RunInMemory(FrameChannel channel, SetupMessage setup, Delegate body, bool hasArgument, object? argument, IPayloadSerializer? serializer)
+    internal static void RunInMemory(FrameChannel channel, SetupMessage setup, Delegate body, object? argument, IPayloadSerializer? serializer)
     {
         ChildRunner runner = new(channel, isCopy: true);
         int code = runner.Guarded(() =>
         {
             channel.Send(new FrameContent(FrameType.Hello, HelloMessage.Own.Encode()));
             runner.Become(setup);
-            runner.RunAndAnswer(body, hasArgument, argument, serializer);
+            JobShape shape = JobShape.For(body.GetType());
+            runner.RunAndAnswer(token => shape.InvokeAsync(body, argument, token), shape.ResultType, serializer);
         });
         OrderlyExit.Leave(code, runHandlers: false);
         throw new System.Diagnostics.UnreachableException();
@@ -64,7 +65,7 @@ internal sealed class ChildRunner
         using (Frame setup = Expect(FrameType.Setup))
             Become(SetupMessage.Decode(setup.Payload.Span));
         using Frame frame = Expect(FrameType.Job);
-        ReceivedJob job;
+        Job job;
         try
         {
             job = JobCodec.Decode(PayloadFrames.Take(frame));
@@ -74,7 +75,7 @@ internal sealed class ChildRunner
             Answer(e, null);
             return;
         }
-        RunAndAnswer(job.Body, job.HasArgument, job.Argument, job.Serializer);
+        RunAndAnswer(job.InvokeAsync, job.ResultType, job.Serializer);
     }
 
     private void Become(SetupMessage setup)
@@ -94,7 +95,7 @@ internal sealed class ChildRunner
         throw new ProtocolException($"a {frame.Type} frame came where {type} was expected");
     }
 
-    private void RunAndAnswer(Delegate body, bool hasArgument, object? argument, IPayloadSerializer? serializer)
+    private void RunAndAnswer(Func<CancellationToken, Task<object?>> body, Type resultType, IPayloadSerializer? serializer)
     {
         ParentLink link = new(_channel, _setup!, runHandlers: !_isCopy);
         link.Start();
@@ -102,7 +103,7 @@ internal sealed class ChildRunner
         object? value;
         try
         {
-            value = BodyInvoker.Invoke(body, hasArgument, argument, link.Token);
+            value = body(link.Token).GetAwaiter().GetResult();
         }
         catch (Exception e)
         {
@@ -112,7 +113,7 @@ internal sealed class ChildRunner
         FrameContent content;
         try
         {
-            content = PayloadFrames.Content(FrameType.Result, ResultCodec.Encode(value, BodyInvoker.ResultType(body), serializer));
+            content = PayloadFrames.Content(FrameType.Result, ResultCodec.Encode(value, resultType, serializer));
             CheckSize(content);
         }
         catch (Exception e)

@@ -1,0 +1,149 @@
+using System.IO.Pipes;
+using System.Runtime.InteropServices;
+using System.Text;
+using StartMethods.Interop;
+
+namespace StartMethods.Channels;
+
+/// <summary>
+/// Passes what a child writes into a pipe on to a descriptor of this process, and keeps the end of it. The child waits where nobody takes it, as it would if
+/// it wrote there itself; the reactor never does.
+/// </summary>
+internal sealed class RelayedOutput : IDisposable
+{
+    private const int TailBytes = 8 * 1024, TailLines = 40, Chunk = 4096;
+    private const int WouldBlock = -11, SinkBusy = -16;
+    private static readonly TimeSpan SinkPause = TimeSpan.FromMilliseconds(5);
+
+    private readonly AnonymousPipeServerStream _stream; // kept: its finalizer would close the handle
+    private readonly SafeHandle _pipe;
+    private readonly int _sink;
+    private readonly Lock _gate = new();
+    private readonly byte[] _tail = new byte[TailBytes];
+    private long _total;
+    private ReactorWatch? _watch;
+    private Deadline? _pause;
+    private bool _ended;
+
+    /// <param name="pipe">The read end, which it owns from now on.</param>
+    /// <param name="sink">A descriptor of this process that stays open, or −1 for none.</param>
+    internal RelayedOutput(AnonymousPipeServerStream pipe, int sink) => (_stream, _pipe, _sink) = (pipe, pipe.SafePipeHandle, sink);
+
+    /// <summary>Whether every writer has closed its end, and all was passed on.</summary>
+    internal bool HasEnded
+    {
+        get { lock (_gate) return _ended; }
+    }
+
+    internal void Start()
+    {
+        if (Native.IsPortable)
+        {
+            new Thread(RelayToTheEnd, maxStackSize: 256 * 1024) { Name = "StartMethods Standard Error", IsBackground = true }.UnsafeStart();
+            return;
+        }
+        lock (_gate) // the first callback may come before the watch is known here
+            _watch = Reactor.Shared.Watch(_pipe, Relay, ReactorInterest.Read | ReactorInterest.Once);
+    }
+
+    /// <summary>Takes what is in the pipe now, for the report on a child that has just died. Never waits.</summary>
+    internal void Drain()
+    {
+        lock (_gate)
+        {
+            // At most what a pipe holds: a grandchild that writes without end must not keep us here.
+            for (int i = 0; i < 1024 * 1024 / Chunk && !_ended && !Native.IsPortable && MoveOnce() > 0; i++)
+            {
+            }
+        }
+    }
+
+    /// <summary>The last lines.</summary>
+    internal string Tail()
+    {
+        lock (_gate)
+        {
+            int length = (int)Math.Min(_total, TailBytes);
+            byte[] bytes = new byte[length];
+            for (int i = 0; i < length; i++)
+                bytes[i] = _tail[(_total - length + i) % TailBytes];
+            string[] lines = Encoding.UTF8.GetString(bytes).TrimEnd().Split('\n');
+            // The first line is torn where older bytes were overwritten.
+            int skip = Math.Max(_total > TailBytes && lines.Length > 1 ? 1 : 0, lines.Length - TailLines);
+            return string.Join('\n', lines[skip..]);
+        }
+    }
+
+    private void Relay()
+    {
+        lock (_gate)
+        {
+            int moved = _ended ? 0 : MoveOnce();
+            if (_ended)
+            {
+                // disposed below, outside of the lock
+            }
+            else if (moved == SinkBusy)
+            {
+                _pause?.Dispose();
+                _pause = Deadline.After(SinkPause, Relay);
+            }
+            else
+            {
+                _watch?.Rearm();
+            }
+        }
+        if (HasEnded)
+            Dispose();
+    }
+
+    // Unsafe: the buffer is on the stack.
+    private unsafe int MoveOnce()
+    {
+        byte* buffer = stackalloc byte[Chunk];
+        int count = Native.Relay((int)_pipe.DangerousGetHandle(), _sink, buffer, Chunk);
+        if (count > 0)
+            Remember(new ReadOnlySpan<byte>(buffer, count));
+        else if (count is not (WouldBlock or SinkBusy))
+        {
+            _ended = true;
+        }
+        return count;
+    }
+
+    private void Remember(ReadOnlySpan<byte> bytes)
+    {
+        foreach (byte b in bytes)
+            _tail[_total++ % TailBytes] = b;
+    }
+
+    private void RelayToTheEnd()
+    {
+        using FileStream source = new(new Microsoft.Win32.SafeHandles.SafeFileHandle(_pipe.DangerousGetHandle(), ownsHandle: false), FileAccess.Read, bufferSize: 0);
+        using Stream sink = _sink < 0 ? Stream.Null : Console.OpenStandardError();
+        byte[] buffer = new byte[Chunk];
+        try
+        {
+            for (int count = source.Read(buffer); count > 0; count = source.Read(buffer))
+            {
+                sink.Write(buffer, 0, count);
+                lock (_gate)
+                    Remember(buffer.AsSpan(0, count));
+            }
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            // one of the two sides is gone: the end, as where it is closed
+        }
+        Dispose();
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+            _ended = true;
+        _watch?.Dispose();
+        _pause?.Dispose();
+        _stream.Dispose();
+    }
+}

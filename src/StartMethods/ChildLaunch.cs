@@ -1,0 +1,145 @@
+using System.Diagnostics.CodeAnalysis;
+using StartMethods.Bootstrap;
+using StartMethods.Channels;
+using StartMethods.Interop;
+using StartMethods.Payloads;
+
+namespace StartMethods;
+
+/// <summary>One child to be started: what a <see cref="StartMethod"/> gets.</summary>
+public sealed class ChildLaunch
+{
+    private readonly ChildJob _job;
+    private readonly ChannelEnd _end;
+    private readonly ChildStreams _streams;
+    private readonly FrameChannel _parentEnd;
+    private EncodedPayload? _payload;
+
+    internal ChildLaunch(ChildJob job, ChildOptions options, SetupMessage setup, FrameChannel parentEnd, ChannelEnd end, ChildStreams streams)
+    {
+        (_job, Options, Setup, _parentEnd, _end, _streams) = (job, options, setup, parentEnd, end, streams);
+    }
+
+    /// <summary>The child's name.</summary>
+    public string Name => Setup.Name;
+
+    /// <summary>What was asked for.</summary>
+    public ChildOptions Options { get; }
+
+    internal SetupMessage Setup { get; }
+
+    /// <summary>The child's end of the channel: to be handed to the child, never used here.</summary>
+    internal ChannelEnd End => _end;
+
+    /// <summary>What the three standard descriptors of the child are to be.</summary>
+    internal ChildStreams Streams => _streams;
+
+    /// <summary>Whether the job was asked for in its written form, so that it must be sent to the child.</summary>
+    internal bool IsEncoded => _payload is not null;
+
+    /// <summary>
+    /// The command that starts this application again as this child: program, arguments, environment, working directory, standard descriptors, channel. A method of
+    /// one's own may change it, for instance to put <c>nice</c> or <c>numactl</c> in front.
+    /// </summary>
+    /// <exception cref="PayloadException">The body, or what it captured, cannot travel to another process.</exception>
+    /// <exception cref="StartMethodException">This process cannot be started again; the message says what is missing.</exception>
+    public SpawnInfo CreateSpawnInfo()
+    {
+        EncodeJob();
+        RelaunchCommand command = Relaunch.Command;
+        SpawnInfo info = new(command.FileName, command.Arguments)
+        {
+            WorkingDirectory = Options.WorkingDirectory,
+            StandardInput = _streams.Input,
+            StandardOutput = _streams.Output,
+            StandardError = _streams.Error,
+        };
+        FillEnvironment(info.Environment);
+        info.Environment[ChildVariable.Name] = ChildVariable.For(_end, Setup.Depth).ToString();
+        if (command.NeedsHook)
+        {
+            info.Environment.TryGetValue(StartupHooks.Variable, out string? hooks);
+            info.Environment[StartupHooks.Variable] = StartupHooks.Append(hooks);
+        }
+        if (_end.Socket is { } socket)
+            info.InheritedHandles.Add((socket, ChildVariable.SocketNumber));
+        return info;
+    }
+
+    /// <summary>Starts the command: <see cref="SpawnedProcess.Start(SpawnInfo)"/>.</summary>
+    /// <exception cref="SpawnException">It could not be started: stage, culprit and errno are in the message.</exception>
+    public SpawnedProcess Start(SpawnInfo info) => SpawnedProcess.Start(info);
+
+    /// <summary>Writes the job for the wire, once. It is sent by whoever listens to the child, after the launch.</summary>
+    internal EncodedPayload EncodeJob() => _payload ??= _job.Encode(Options.Serializer);
+
+    /// <summary>Changes a copy of this process's environment into that of the child.</summary>
+    internal void FillEnvironment(IDictionary<string, string?> environment)
+    {
+        if (Options.ClearEnvironment)
+            KeepOnly(environment, "DOTNET_ROOT", "DOTNET_ROOT_X64", "STARTMETHODS_PORTABLE"); // without which a child might not start, or not be understood
+        foreach ((string name, string? value) in Options.Environment)
+        {
+            if (value is null)
+                environment.Remove(name);
+            else
+                environment[name] = value;
+        }
+    }
+
+    /// <summary>
+    /// For a method that makes the child a copy of this process, called in that copy, on the thread that becomes its main thread: gives it its environment, directory and
+    /// standard descriptors, runs the body from the inherited memory, answers, and ends the process. Never returns.
+    /// </summary>
+    [DoesNotReturn]
+    internal void RunInChild()
+    {
+        ChildProcess.ForgetAll();
+        FrameChannel channel;
+        try
+        {
+            _parentEnd.Dispose(); // else the child would hold the parent's end open, and never see it close
+            _streams.BecomeOwn();
+            BecomeEnvironment();
+            if (Options.WorkingDirectory is { } directory)
+                Directory.SetCurrentDirectory(directory);
+            channel = new FrameChannel(_end.Open());
+        }
+        catch (Exception e)
+        {
+            OrderlyExit.WriteError($"StartMethods: child '{Name}' cannot be prepared: {e.Message}");
+            OrderlyExit.End(ChildEntry.BootstrapFailedCode);
+            throw;
+        }
+        ChildRunner.RunInMemory(channel, Setup, _job.Body, _job.Argument, Options.Serializer);
+    }
+
+    private void BecomeEnvironment()
+    {
+        Dictionary<string, string?> before = SpawnInfo.CurrentEnvironment(), wanted = new(before, before.Comparer);
+        FillEnvironment(wanted);
+        foreach (string name in before.Keys)
+        {
+            if (!wanted.ContainsKey(name))
+                Environment.SetEnvironmentVariable(name, null);
+        }
+        foreach ((string name, string? value) in wanted)
+        {
+            if (!before.TryGetValue(name, out string? old) || old != value)
+                Environment.SetEnvironmentVariable(name, value);
+        }
+    }
+
+    private static void KeepOnly(IDictionary<string, string?> environment, params ReadOnlySpan<string> names)
+    {
+        Dictionary<string, string?> kept = [];
+        foreach (string name in names)
+        {
+            if (environment.TryGetValue(name, out string? value))
+                kept[name] = value;
+        }
+        environment.Clear();
+        foreach ((string name, string? value) in kept)
+            environment[name] = value;
+    }
+}

@@ -1,0 +1,195 @@
+using StartMethods.Bootstrap;
+using StartMethods.Channels;
+using StartMethods.Interop;
+using StartMethods.Payloads;
+using StartMethods.Spawning;
+
+namespace StartMethods;
+
+/// <summary>
+/// The parent's side of one child, from its launch to its end. Driven by events on the reactor's thread (frames, the end of the channel, the end of the
+/// process, deadlines) and by calls of the user (cancel); it needs no thread of its own and none of the thread pool.
+/// </summary>
+internal sealed partial class ChildSession
+{
+    private readonly Lock _gate = new();
+    private readonly ChildOptions _options;
+    private readonly ChildJob _job;
+    private readonly SetupMessage _setup;
+    private readonly FrameChannel _channel;
+    private readonly ChildStreams _streams;
+    private readonly TaskCompletionSource<ChildAnswer> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<ExitStatus> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ChildStage _stage = ChildStage.Starting;
+    private Exception? _protocolError;
+    private bool _closed, _exited;
+
+    /// <summary>Starts the child. Returns when it runs, or throws with nothing left behind.</summary>
+    internal ChildSession(ChildJob job, ChildOptions options)
+    {
+        (_job, _options) = (job, options);
+        Method = options.Method ?? StartMethod.Default;
+        Method.ThrowIfUnsupported();
+        int depth = ChildContext.Depth + 1;
+        if (depth > options.MaxDepth)
+            throw new StartMethodException($"children have started children {ChildContext.Depth} deep, and ChildOptions.MaxDepth is {options.MaxDepth}: is a body, or code that each child runs at its start, starting itself again?");
+        _setup = new SetupMessage
+        {
+            Name = options.Name ?? $"child-{Interlocked.Increment(ref s_lastNumber)}", MethodName = Method.Name, ParentId = Environment.ProcessId, Depth = depth,
+            Detached = options.Detached, ExitGrace = ParentGoneGrace, MaxResultBytes = options.MaxResultBytes,
+        };
+        _streams = new ChildStreams(options);
+        ChannelEnd? end = null;
+        try
+        {
+            (_channel, end) = FrameChannel.CreatePair(new FrameLimits { MaxBytes = options.MaxResultBytes });
+            ChildLaunch launch = new(job, options, _setup, _channel, end, _streams);
+            Process = Method.Launch(launch) ?? throw new StartMethodException($"the start method '{Method.Name}' returned no process");
+            Begin(launch);
+        }
+        catch
+        {
+            _channel?.Dispose();
+            _streams.Dispose();
+            throw;
+        }
+        finally
+        {
+            end?.Dispose();
+        }
+    }
+
+    private static int s_lastNumber;
+
+    /// <summary>How long the body of a child whose parent is gone may go on.</summary>
+    private static readonly TimeSpan ParentGoneGrace = TimeSpan.FromSeconds(1);
+
+    internal StartMethod Method { get; }
+
+    internal SpawnedProcess Process { get; }
+
+    internal string Name => _setup.Name;
+
+    internal ChildStreams Streams => _streams;
+
+    /// <summary>What the child answered, or why it did not. Never fails.</summary>
+    internal Task<ChildAnswer> Answer => _answer.Task;
+
+    /// <summary>Completes when the process has ended, was reaped, and everything that it said has been heard. Never fails.</summary>
+    internal Task<ExitStatus> Ended => _ended.Task;
+
+    /// <summary>Called once, when the process has ended; on any thread.</summary>
+    internal Action? OnEnded { get; set; }
+
+    private void Begin(ChildLaunch launch)
+    {
+        _streams.CloseChildEnds();
+        _streams.Relay?.Start();
+        lock (_gate)
+        {
+            _startDeadline = Deadline.After(_options.StartTimeout, () => End(EndCause.NotUp));
+            _deadline = Deadline.After(_options.Timeout, () => End(EndCause.TimedOut));
+        }
+        if (launch.IsEncoded)
+        {
+            _channel.Post(new FrameContent(FrameType.Setup, _setup.Encode()));
+            _channel.Post(PayloadFrames.Content(FrameType.Job, launch.EncodeJob()));
+        }
+        _channel.Listen(Received, Closed);
+        Process.Lifetime.Exited.ContinueWith(_ => Exited(), CancellationToken.None, TaskContinuationOptions.None, CompletingThread.Scheduler);
+    }
+
+    private void Received(Frame frame)
+    {
+        lock (_gate)
+        {
+            switch (frame.Type, _stage)
+            {
+                case (FrameType.Hello, ChildStage.Starting):
+                    _startDeadline?.Dispose();
+                    _startDeadline = null;
+                    _stage = ChildStage.Receiving;
+                    if (HelloMessage.Check(frame.Payload.Span) is { } wrong)
+                        Distrust(new StartMethodException(wrong));
+                    return;
+                case (FrameType.Started, ChildStage.Receiving):
+                    _stage = ChildStage.Running;
+                    return;
+                case (FrameType.Result, ChildStage.Running):
+                case (FrameType.Failure, ChildStage.Running or ChildStage.Receiving):
+                    _stage = ChildStage.Exiting;
+                    _deadline?.Dispose();
+                    // Handlers of its exit may hang: the answer is here, and nothing may be left behind.
+                    _deadline = Deadline.After(_options.Grace, () => Signal(SignalNumber.Kill));
+                    Conclude(new ChildAnswer(frame, EndedBy()));
+                    return;
+                default:
+                    Distrust(new ProtocolException($"child '{Name}' sent a {frame.Type} frame while it was {_stage}"));
+                    frame.Dispose();
+                    return;
+            }
+        }
+    }
+
+    private void Closed(Exception? error)
+    {
+        lock (_gate)
+        {
+            _closed = true;
+            if (error is ProtocolException && _stage != ChildStage.Exiting && !Process.HasExited)
+                Distrust(error);
+            ConcludeIfSilent();
+        }
+    }
+
+    /// <summary>What came from the child cannot be relied on: it is killed, and the error is what its start or its answer fails with.</summary>
+    private void Distrust(Exception error)
+    {
+        _protocolError ??= error;
+        Signal(SignalNumber.Kill);
+    }
+
+    private void Exited()
+    {
+        lock (_gate)
+        {
+            _exited = true;
+            // A descriptor of the channel may live on in a process that native code in the child has forked: then no end of the stream will come, but
+            // all that the child itself has said is here already.
+            if (!_closed)
+                _lastWords = Deadline.After(LastWords, () => Closed(null));
+            ConcludeIfSilent();
+        }
+    }
+
+    private static readonly TimeSpan LastWords = TimeSpan.FromMilliseconds(200);
+
+    // Under the gate. All has been heard and the process has ended: without an answer, that is the answer.
+    private void ConcludeIfSilent()
+    {
+        if (!_closed || !_exited || _ended.Task.IsCompleted)
+            return;
+        ExitStatus status = Process.Lifetime.Exited.Result;
+        _streams.Relay?.Drain();
+        if (!_answer.Task.IsCompleted)
+        {
+            Exception silence = _protocolError is StartMethodException and not ProtocolException
+                ? _protocolError
+                : ChildCrashedException.Create(Name, Process.Id, status, _stage, _streams.Relay?.Tail() ?? "", _protocolError);
+            Conclude(new ChildAnswer(silence, EndedBy()));
+        }
+        _startDeadline?.Dispose();
+        _deadline?.Dispose();
+        _stepDeadline?.Dispose();
+        _lastWords?.Dispose();
+        _channel.Dispose();
+        _ended.TrySetResult(status);
+        OnEnded?.Invoke();
+    }
+
+    private void Conclude(ChildAnswer answer)
+    {
+        if (!_answer.TrySetResult(answer))
+            answer.Dispose();
+    }
+}

@@ -1,0 +1,134 @@
+using System.IO.Pipes;
+using System.Runtime.InteropServices;
+using StartMethods.Channels;
+using StartMethods.Interop;
+
+namespace StartMethods;
+
+/// <summary>
+/// The three standard descriptors of a child: which end it gets, and what this process keeps. Prepared here, and not by the program starter, so that a
+/// child that is a copy of this process gets them in the same way.
+/// </summary>
+internal sealed class ChildStreams : IDisposable
+{
+    private const int StandardErrorNumber = 2;
+    private readonly List<IDisposable> _childEnds = [];
+
+    internal ChildStreams(ChildOptions options)
+    {
+        try
+        {
+            (Input, InputStream) = options.StandardInput is { Kind: SpawnStdio.Target.Pipe } ? PipeTo() : (options.StandardInput ?? SpawnStdio.Null, null);
+            (Output, OutputStream) = options.StandardOutput is { Kind: SpawnStdio.Target.Pipe } ? PipeFrom() : (options.StandardOutput ?? SpawnStdio.Inherit, null);
+            if (options.StandardError is null && options.KillOnParentExit)
+                (Error, Relay) = RelayedPipe();
+            else
+                (Error, ErrorStream) = options.StandardError is { Kind: SpawnStdio.Target.Pipe } ? PipeFrom() : (options.StandardError ?? SpawnStdio.Inherit, null);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    internal SpawnStdio Input { get; }
+
+    internal SpawnStdio Output { get; }
+
+    internal SpawnStdio Error { get; }
+
+    internal Stream? InputStream { get; }
+
+    internal Stream? OutputStream { get; }
+
+    internal Stream? ErrorStream { get; }
+
+    /// <summary>Passes standard error on and keeps its end; null where the user chose otherwise, and for a detached child, which outlives it.</summary>
+    internal RelayedOutput? Relay { get; }
+
+    /// <summary>Gives the three to this process itself: for a child that is a copy of the parent.</summary>
+    internal void BecomeOwn()
+    {
+        Become(0, Input);
+        Become(1, Output);
+        Become(2, Error);
+        InputStream?.Dispose();
+        OutputStream?.Dispose();
+        ErrorStream?.Dispose();
+    }
+
+    /// <summary>Closes the ends that only the child needs; to be called when it has them.</summary>
+    internal void CloseChildEnds()
+    {
+        foreach (IDisposable end in _childEnds)
+            end.Dispose();
+        _childEnds.Clear();
+    }
+
+    public void Dispose()
+    {
+        CloseChildEnds();
+        InputStream?.Dispose();
+        OutputStream?.Dispose();
+        ErrorStream?.Dispose();
+        Relay?.Dispose();
+    }
+
+    private static void Become(int number, SpawnStdio target)
+    {
+        switch (target.Kind)
+        {
+            case SpawnStdio.Target.Handle:
+                Set((int)target.Handle!.DangerousGetHandle(), number);
+                break;
+            case SpawnStdio.Target.MergeIntoOutput:
+                Set(1, number);
+                break;
+            case SpawnStdio.Target.Null:
+                using (SafeHandle none = File.OpenHandle("/dev/null", FileMode.Open, number == 0 ? FileAccess.Read : FileAccess.Write))
+                    Set((int)none.DangerousGetHandle(), number);
+                break;
+            case SpawnStdio.Target.File:
+                using (SafeHandle file = Open(target))
+                    Set((int)file.DangerousGetHandle(), number);
+                break;
+            case SpawnStdio.Target.Inherit:
+            default:
+                break;
+        }
+    }
+
+    private static SafeHandle Open(SpawnStdio target) => target.Mode switch
+    {
+        OpenKind.Read => File.OpenHandle(target.Path!, FileMode.Open, FileAccess.Read),
+        OpenKind.Append => File.OpenHandle(target.Path!, FileMode.Append, FileAccess.Write),
+        _ => File.OpenHandle(target.Path!, FileMode.Create, FileAccess.Write),
+    };
+
+    private static void Set(int descriptor, int number) => NativeError.ThrowIfFailed(Native.SetStandardDescriptor(descriptor, number), $"dup2 to descriptor {number}");
+
+    private (SpawnStdio, Stream) PipeTo()
+    {
+        AnonymousPipeServerStream pipe = new(PipeDirection.Out, HandleInheritability.None);
+        return (ChildEnd(pipe), pipe);
+    }
+
+    private (SpawnStdio, Stream) PipeFrom()
+    {
+        AnonymousPipeServerStream pipe = new(PipeDirection.In, HandleInheritability.None);
+        return (ChildEnd(pipe), pipe);
+    }
+
+    private (SpawnStdio, RelayedOutput) RelayedPipe()
+    {
+        AnonymousPipeServerStream pipe = new(PipeDirection.In, HandleInheritability.None);
+        return (ChildEnd(pipe), new RelayedOutput(pipe, StandardErrorNumber));
+    }
+
+    private SpawnStdio ChildEnd(AnonymousPipeServerStream pipe)
+    {
+        _childEnds.Add(pipe.ClientSafePipeHandle);
+        return SpawnStdio.FromHandle(pipe.ClientSafePipeHandle);
+    }
+}
