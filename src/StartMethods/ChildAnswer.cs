@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using StartMethods.Bootstrap;
 using StartMethods.Channels;
 using StartMethods.Payloads;
 
@@ -29,7 +30,7 @@ internal sealed class ChildAnswer : IDisposable
             {
                 if (_frame!.Type == FrameType.Result)
                     return resultType == typeof(void) ? null : ResultCodec.Decode(payload, resultType, serializer);
-                ExceptionDispatchInfo.Throw(FailureCodec.Decode(payload, serializer));
+                ExceptionDispatchInfo.Throw(FailureCodec.Decode(payload));
                 return null;
             }
         }

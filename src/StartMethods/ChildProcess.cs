@@ -61,7 +61,7 @@ public partial class ChildProcess : IAsyncDisposable
     public Stream? StandardOutput => _session.Streams.OutputStream ?? _session.Process.StandardOutput;
 
     /// <summary>Reads its standard error, where <see cref="ChildOptions.StandardError"/> is a pipe.</summary>
-    public Stream? StandardError => _session.Streams.ErrorStream ?? _session.Process.StandardError;
+    public Stream? StandardError => _session.Streams.ErrorStream ?? (_session.Streams.Relay is null ? _session.Process.StandardError : null);
 
     /// <summary>
     /// Completes when the body has returned; fails with what it threw, or with why there is no answer. It does not wait for the process to end.
@@ -115,9 +115,9 @@ public partial class ChildProcess : IAsyncDisposable
         if (!_session.Answer.IsCompleted)
             _session.End(EndCause.Disposed);
         await _session.Ended.ConfigureAwait(false);
-        _session.Streams.InputStream?.Dispose();
-        _session.Streams.OutputStream?.Dispose();
-        _session.Streams.ErrorStream?.Dispose();
+        StandardInput?.Dispose();
+        StandardOutput?.Dispose();
+        StandardError?.Dispose();
         // Nobody asked for it: descriptors in it are closed.
         if (!Volatile.Read(ref _isRead))
             _session.Answer.Result.Dispose();

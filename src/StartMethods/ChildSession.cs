@@ -84,7 +84,7 @@ internal sealed partial class ChildSession
     private void Begin(ChildLaunch launch)
     {
         _streams.CloseChildEnds();
-        _streams.Relay?.Start();
+        _streams.Relay?.Start(Process.StandardError);
         lock (_gate)
         {
             _startDeadline = Deadline.After(_options.StartTimeout, () => End(EndCause.NotUp));

@@ -16,6 +16,14 @@ internal sealed class ChildStreams : IDisposable
 
     internal ChildStreams(ChildOptions options)
     {
+        if (Native.IsPortable)
+        {
+            // What starts programs there makes the pipes itself, and knows no handles.
+            (Input, Output, Error) = (options.StandardInput ?? SpawnStdio.Null, options.StandardOutput ?? SpawnStdio.Inherit, options.StandardError ?? SpawnStdio.Inherit);
+            if (options.StandardError is null && options.KillOnParentExit)
+                (Error, Relay) = (SpawnStdio.Pipe, new RelayedOutput());
+            return;
+        }
         try
         {
             (Input, InputStream) = options.StandardInput is { Kind: SpawnStdio.Target.Pipe } ? PipeTo() : (options.StandardInput ?? SpawnStdio.Null, null);

@@ -133,5 +133,5 @@ internal sealed class ChildRunner
         throw new PayloadException($"the result of child '{_setup.Name}' takes {size} bytes, more than the {_setup.MaxResultBytes} that ChildOptions.MaxResultBytes allows");
     }
 
-    private void Answer(Exception error, IPayloadSerializer? serializer) => _channel.Send(PayloadFrames.Content(FrameType.Failure, FailureCodec.Encode(error, serializer)));
+    private void Answer(Exception error, IPayloadSerializer? serializer) => _channel.Send(PayloadFrames.Content(FrameType.Failure, FailureCodec.Encode(error)));
 }

@@ -15,8 +15,8 @@ internal sealed class RelayedOutput : IDisposable
     private const int WouldBlock = -11, SinkBusy = -16;
     private static readonly TimeSpan SinkPause = TimeSpan.FromMilliseconds(5);
 
-    private readonly AnonymousPipeServerStream _stream; // kept: its finalizer would close the handle
-    private readonly SafeHandle _pipe;
+    private readonly AnonymousPipeServerStream? _stream; // kept: its finalizer would close the handle
+    private readonly SafeHandle? _pipe;
     private readonly int _sink;
     private readonly Lock _gate = new();
     private readonly byte[] _tail = new byte[TailBytes];
@@ -25,9 +25,15 @@ internal sealed class RelayedOutput : IDisposable
     private Deadline? _pause;
     private bool _ended;
 
-    /// <param name="pipe">The read end, which it owns from now on.</param>
+    /// <summary>For a pipe that the reactor watches; it is owned from now on.</summary>
+    /// <param name="pipe">The read end.</param>
     /// <param name="sink">A descriptor of this process that stays open, or −1 for none.</param>
     internal RelayedOutput(AnonymousPipeServerStream pipe, int sink) => (_stream, _pipe, _sink) = (pipe, pipe.SafePipeHandle, sink);
+
+    /// <summary>For a stream that only the start of the process brings: the portable path.</summary>
+    internal RelayedOutput()
+    {
+    }
 
     /// <summary>Whether every writer has closed its end, and all was passed on.</summary>
     internal bool HasEnded
@@ -35,11 +41,13 @@ internal sealed class RelayedOutput : IDisposable
         get { lock (_gate) return _ended; }
     }
 
-    internal void Start()
+    /// <summary>Begins; with the stream of the portable path, which a thread of its own reads.</summary>
+    internal void Start(Stream? portable)
     {
-        if (Native.IsPortable)
+        if (_pipe is null)
         {
-            new Thread(RelayToTheEnd, maxStackSize: 256 * 1024) { Name = "StartMethods Standard Error", IsBackground = true }.UnsafeStart();
+            if (portable is not null)
+                new Thread(() => RelayToTheEnd(portable), maxStackSize: 256 * 1024) { Name = "StartMethods Standard Error", IsBackground = true }.UnsafeStart();
             return;
         }
         lock (_gate) // the first callback may come before the watch is known here
@@ -52,7 +60,7 @@ internal sealed class RelayedOutput : IDisposable
         lock (_gate)
         {
             // At most what a pipe holds: a grandchild that writes without end must not keep us here.
-            for (int i = 0; i < 1024 * 1024 / Chunk && !_ended && !Native.IsPortable && MoveOnce() > 0; i++)
+            for (int i = 0; i < 1024 * 1024 / Chunk && !_ended && _pipe is not null && MoveOnce() > 0; i++)
             {
             }
         }
@@ -101,7 +109,7 @@ internal sealed class RelayedOutput : IDisposable
     private unsafe int MoveOnce()
     {
         byte* buffer = stackalloc byte[Chunk];
-        int count = Native.Relay((int)_pipe.DangerousGetHandle(), _sink, buffer, Chunk);
+        int count = Native.Relay((int)_pipe!.DangerousGetHandle(), _sink, buffer, Chunk);
         if (count > 0)
             Remember(new ReadOnlySpan<byte>(buffer, count));
         else if (count is not (WouldBlock or SinkBusy))
@@ -117,10 +125,9 @@ internal sealed class RelayedOutput : IDisposable
             _tail[_total++ % TailBytes] = b;
     }
 
-    private void RelayToTheEnd()
+    private void RelayToTheEnd(Stream source)
     {
-        using FileStream source = new(new Microsoft.Win32.SafeHandles.SafeFileHandle(_pipe.DangerousGetHandle(), ownsHandle: false), FileAccess.Read, bufferSize: 0);
-        using Stream sink = _sink < 0 ? Stream.Null : Console.OpenStandardError();
+        using Stream sink = Console.OpenStandardError();
         byte[] buffer = new byte[Chunk];
         try
         {
@@ -135,7 +142,9 @@ internal sealed class RelayedOutput : IDisposable
         {
             // one of the two sides is gone: the end, as where it is closed
         }
-        Dispose();
+        source.Dispose();
+        lock (_gate)
+            _ended = true;
     }
 
     public void Dispose()
@@ -144,6 +153,6 @@ internal sealed class RelayedOutput : IDisposable
             _ended = true;
         _watch?.Dispose();
         _pause?.Dispose();
-        _stream.Dispose();
+        _stream?.Dispose();
     }
 }

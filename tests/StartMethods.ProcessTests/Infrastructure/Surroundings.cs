@@ -92,7 +92,7 @@ internal sealed class Surroundings
                 continue; // closed while we looked
             }
             // The runtime maps assemblies, and opens the directory that is being listed, whenever it likes.
-            if (target is null || target.EndsWith(".dll", StringComparison.Ordinal) || target.StartsWith("/proc/", StringComparison.Ordinal))
+            if (target is null || target.EndsWith(".dll", StringComparison.Ordinal) || target.EndsWith(".pdb", StringComparison.Ordinal) || target.StartsWith("/proc/", StringComparison.Ordinal))
                 continue;
             int bracket = target.IndexOf(":[", StringComparison.Ordinal);
             targets.Add(bracket > 0 ? target[..bracket] : target);
