@@ -30,6 +30,7 @@ internal sealed class ChildJob
         return new ChildJob(body, argument, hasArgument: true);
     }
 
+    /// <summary>Writes it for the wire.</summary>
     /// <exception cref="PayloadException">Something in it cannot travel; the message has the path to it.</exception>
     internal EncodedPayload Encode(IPayloadSerializer? serializer) => JobCodec.Encode(Body, Argument, _hasArgument, serializer);
 }

@@ -28,6 +28,7 @@ internal readonly record struct ChildVariable(string Channel, int Depth)
         return ChannelEnd.OpenPipes(numbers[..comma], numbers[(comma + 1)..]);
     }
 
+    /// <summary>Reads the variable's value.</summary>
     /// <exception cref="StartMethodException">Another version of the library wrote it.</exception>
     internal static ChildVariable Parse(string text)
     {

@@ -10,6 +10,9 @@ namespace StartMethods.Bootstrap;
 /// </summary>
 internal static class OrderlyExit
 {
+    /// <summary>What a thread waits for that is only to be there until the process ends.</summary>
+    internal static readonly ManualResetEventSlim Never = new();
+
     private static int s_leaving;
 
     /// <summary>Never returns. A second thread that calls it waits for the end that the first one makes.</summary>
@@ -18,7 +21,7 @@ internal static class OrderlyExit
     internal static void Leave(int code, bool runHandlers)
     {
         if (Interlocked.Exchange(ref s_leaving, 1) != 0)
-            Thread.Sleep(Timeout.Infinite);
+            Never.Wait();
         try
         {
             FlushConsoleIfUsed();

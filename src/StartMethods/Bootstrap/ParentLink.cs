@@ -41,9 +41,9 @@ internal sealed class ParentLink
             return;
         Cancel();
         // The body may be inside code that never looks at its token, and so may a handler of its exit: each gets a bounded time.
-        Thread.Sleep(_setup.ExitGrace);
+        OrderlyExit.Never.Wait(_setup.ExitGrace);
         new Thread(() => OrderlyExit.Leave(ParentGoneCode, _runHandlers), maxStackSize: 256 * 1024) { IsBackground = true }.UnsafeStart();
-        Thread.Sleep(HandlersLimit);
+        OrderlyExit.Never.Wait(HandlersLimit);
         OrderlyExit.End(ParentGoneCode);
     }
 

@@ -19,6 +19,7 @@ internal static class Relaunch
     /// <summary>Whether the entry assembly of this process has the package's module initializer.</summary>
     internal static bool IsRegistered { get; set; }
 
+    /// <summary>The command; found once.</summary>
     /// <exception cref="StartMethodException">This process cannot be started again; the message says what is missing.</exception>
     internal static RelaunchCommand Command => s_command ??= IsRegistered ? SameApplication() : ThroughWorkerHost();
 
