@@ -82,6 +82,9 @@ internal sealed class ReferenceCodec(Type declared) : Codec
 
     internal bool IsObject { get; } = declared == typeof(object);
 
+    /// <summary>The items that are declared, if this is a list interface of the framework; else null.</summary>
+    internal Type? ElementType { get; } = declared is { IsInterface: true, IsGenericType: true } && declared.IsAssignableFrom(declared.GetGenericArguments()[0].MakeArrayType()) ? declared.GetGenericArguments()[0] : null;
+
     internal Content Exact => _exact ??= Contents.For(Declared);
 
     internal override void WriteBoxed(GraphWriter writer, object? value) => writer.WriteReference(value, this);

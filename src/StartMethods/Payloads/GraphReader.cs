@@ -106,10 +106,10 @@ internal sealed partial class GraphReader : MessagePackReader
     /// <summary>Runs <paramref name="completion"/> once every object has its content: for hash tables, whose keys must be whole to be hashed.</summary>
     internal void OnCompleted(Action completion) => _completions.Add(completion);
 
-    /// <summary>Reads what <see cref="GraphWriter.WriteDeferred"/> wrote, to the end of the payload.</summary>
+    /// <summary>Reads what <see cref="GraphWriter.WriteDeferred"/> wrote. The nil behind it tells a payload that was cut off from one that is whole.</summary>
     internal void ReadDeferred()
     {
-        while (Remaining > 0)
+        while (!TryReadNil())
         {
             ReadArrayHeader(2);
             int id = ReadInt32(0, _objects.Count - 1);

@@ -99,8 +99,8 @@ internal sealed partial class GraphWriter
         if (!ResultTypes.Allows(declared, type))
         {
             throw new PayloadException($"A {TypeText.Short(type)} cannot come back where a {TypeText.Short(declared)} is declared: the parent only creates types that the declared result type names. "
-                + (declared == typeof(object)
-                    ? "Declare the type itself instead of object."
+                + (FrameworkTypes.Contains(declared)
+                    ? $"Declare {TypeText.Short(type)} itself."
                     : $"Declare it as the result, put [JsonDerivedType(typeof({TypeText.Short(type)}))] on {TypeText.Short(declared)}, or move it to that assembly."));
         }
         WriteString(ResultTypes.Key(type));

@@ -30,6 +30,8 @@ internal sealed partial class GraphWriter : MessagePackWriter
         Type type = value.GetType();
         if (slot.IsObject && WriteShort(value, type))
             return;
+        if (IsResult && slot.ElementType is { } element && type != slot.Declared && !ResultTypes.Allows(slot.Declared, Contents.For(type).WireType(slot.Declared)))
+            (value, type) = (Sequences.ToArray(value, element), element.MakeArrayType()); // a query or an iterator: its items are what was declared
         Content content = type == slot.Declared ? slot.Exact : Contents.For(type);
         int id = -1;
         if (content.IsTracked && !_objects.TryAdd(value, Usage, content.ExistsEarly, out id))
@@ -153,13 +155,16 @@ internal sealed partial class GraphWriter : MessagePackWriter
             Path?.Restart(item.Value);
             item.Content.Write(this, item.Value, item.Id);
         }
+        WriteNil();
     }
 
     // The same closure was reached on behalf of another body, which may use other fields of it and of the closures around it.
     private void Revisit(object closure, int id, Content content)
     {
-        if (_objects.AddUsage(id, Usage))
-            _deferred.Enqueue((id, closure, content, Usage));
+        if (!_objects.AddUsage(id, Usage))
+            return;
+        Path?.Remember(closure);
+        _deferred.Enqueue((id, closure, content, Usage));
     }
 
     private void WriteMissingFields(ClosureContent content, object closure, int id)

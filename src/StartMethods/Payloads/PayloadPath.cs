@@ -20,7 +20,7 @@ internal sealed class PayloadPath
 
     internal void EnterKey(object key) => _segments.Push(key is string or char ? $"[\"{key}\"]" : key.GetType().IsPrimitive || key.GetType().IsEnum ? $"[{key}]" : "[…]");
 
-    internal void Enter(Type owner, FieldInfo field) => _segments.Push(ClosureContent.IsClosure(owner) ? Captured(field.Name) : $"{TypeText.Short(owner)}.{Member(field.Name)}");
+    internal void Enter(Type owner, FieldInfo field) => _segments.Push(ClosureContent.IsClosure(owner) ? Captured(field.Name) : $"{TypeText.Simple(owner)}.{Member(field.Name)}");
 
     internal void Leave() => _segments.Pop();
 
@@ -32,7 +32,7 @@ internal sealed class PayloadPath
     private static string Member(string name) => name.StartsWith('<') && name.IndexOf('>') is > 1 and var end ? name[1..end] : name;
 
     /// <summary>The content of this object comes later; its way is this one.</summary>
-    internal void Remember(object value) => _remembered.TryAdd(value, Shorten([.. _segments.Reverse()]));
+    internal void Remember(object value) => _remembered[value] = Shorten([.. _segments.Reverse()]);
 
     // The way to the end of a long chain is as long as the chain.
     private static string[] Shorten(string[] segments) => segments.Length <= 24 ? segments : [.. segments[..8], "…", .. segments[^12..]];

@@ -66,7 +66,7 @@ internal static class Refusals
     // Structures that only hold numbers are what they look like. Others may reinterpret what they refer to, so those are listed.
     private static bool IsPlainFrameworkStructure(Type type)
     {
-        if (type.FullName is { } name && (name.StartsWith("System.ValueTuple", StringComparison.Ordinal) || name.StartsWith("System.Collections.Generic.KeyValuePair`2", StringComparison.Ordinal) || name == "System.Drawing.Color"))
+        if (type.FullName is { } name && (name.StartsWith("System.ValueTuple", StringComparison.Ordinal) || name.StartsWith("System.Collections.Generic.KeyValuePair`2", StringComparison.Ordinal) || name is "System.Drawing.Color" or "System.Random+CompatPrng"))
             return true;
         if (type.Name.Contains("Handle", StringComparison.Ordinal) || type.IsByRefLike)
             return false;

@@ -32,11 +32,13 @@ internal static class ResultCodec
         if (declared == typeof(void))
         {
             writer.WriteNil();
-            return;
         }
-        writer.Path?.EnterRoot("result");
-        writer.WriteRoot(value, declared);
-        writer.Path?.Leave();
+        else
+        {
+            writer.Path?.EnterRoot("result");
+            writer.WriteRoot(value, declared);
+            writer.Path?.Leave();
+        }
         writer.WriteDeferred();
     }
 

@@ -38,6 +38,8 @@ internal static class ResultTypes
         }
         AddCollections(table, declared);
         AddAnnotated(table, declared);
+        if (declared.IsAssignableFrom(typeof(StringComparer)))
+            table.Add(Key(typeof(StringComparer)), typeof(StringComparer));
         if (!FrameworkTypes.Contains(declared))
             AddSubclasses(table, declared);
         if (typeof(Exception).IsAssignableFrom(declared))

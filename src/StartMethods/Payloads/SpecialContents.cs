@@ -46,18 +46,16 @@ internal static class SpecialContents
         "System.Net.IPAddress" => Addresses(),
         "System.Net.IPEndPoint" => EndPoints(),
         "System.Net.DnsEndPoint" => DnsEndPoints(),
-        "System.DBNull" => new SpecialContent<DBNull>(static (w, _) => w.WriteNil(), static r => Nil(r, DBNull.Value), isTracked: false),
-        "System.Threading.Lock" => new SpecialContent<Lock>(static (w, _) => w.WriteNil(), static r => Nil(r, new Lock())),
+        "System.DBNull" => new SpecialContent<DBNull>(static (w, _) => w.WriteBoolean(true), static r => Present(r, DBNull.Value), isTracked: false),
+        "System.Threading.Lock" => new SpecialContent<Lock>(static (w, _) => w.WriteBoolean(true), static r => Present(r, new Lock())),
+        "System.Collections.Generic.ReferenceEqualityComparer" => new SpecialContent<ReferenceEqualityComparer>(static (w, _) => w.WriteBoolean(true), static r => Present(r, ReferenceEqualityComparer.Instance), isTracked: false),
         "System.TimeZoneInfo" => new SpecialContent<TimeZoneInfo>(static (w, v) => w.WriteString(v.ToSerializedString()), static r => TimeZoneInfo.FromSerializedString(r.ReadText())),
         "System.IO.MemoryStream" => new SpecialContent<MemoryStream>(WriteMemoryStream, ReadMemoryStream),
         _ => null,
     };
 
-    private static T Nil<T>(GraphReader reader, T value)
-    {
-        reader.ReadNil();
-        return value;
-    }
+    // Nil would mean null.
+    private static T Present<T>(GraphReader reader, T value) => reader.ReadBoolean() ? value : throw MessagePackReader.Malformed("an object is missing");
 
     private static void WriteUri(GraphWriter writer, Uri value)
     {

@@ -30,6 +30,9 @@ internal static class TypeText
         return text.ToString();
     }
 
+    /// <summary>The name alone, without the types around it.</summary>
+    internal static string Simple(Type type) => WithoutArity(type.Name);
+
     private static string WithoutArity(string name) => name.IndexOf('`') is var tick and >= 0 ? name[..tick] : name;
 
     private static string? Keyword(Type type) => type.IsEnum ? null : type.FullName switch
