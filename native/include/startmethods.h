@@ -262,4 +262,88 @@ SM_API int32_t sm_set_nonblocking(int32_t descriptor, int32_t on);
 // poll(2) of one descriptor for SM_REACTOR_READ or SM_REACTOR_WRITE. 1: ready, 0: timeout.
 SM_API int32_t sm_poll(int32_t descriptor, uint32_t interest, int32_t timeout_ms);
 
+// ── fork ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// Forks a process that hosts CoreCLR so that the child is a whole runtime: every other thread is parked by a real-time signal, the process
+// is cloned, and the child gives its threads back (docs/architecture.md, "One fork"). Mirror: Interop/Native.Fork.cs.
+
+enum {
+    SM_FORK_REVIVE_ALL = 1,    // user and foreign threads live on in the child too; else they are frozen there
+    SM_FORK_CLONE_PARENT = 2,  // the child's parent is the caller's parent (fork server)
+    SM_FORK_NO_WAIT = 4,       // return before the child has its threads back; only where code memory needs no copy (W^X off)
+    SM_FORK_KEEP_SOCKETS = 8,  // do not disown inherited sockets
+    SM_FORK_STRICT = 16,       // fail rather than fork at a moment that needs the owner repair
+};
+
+enum { SM_THREAD_CALLER, SM_THREAD_MAIN, SM_THREAD_RUNTIME, SM_THREAD_POOL, SM_THREAD_GATE, SM_THREAD_TIMER, SM_THREAD_SOCKETS,
+       SM_THREAD_LIBRARY, SM_THREAD_USER, SM_THREAD_FOREIGN };
+enum { SM_ACTION_REVIVE = 0, SM_ACTION_FREEZE = 1 };
+enum { SM_MODE_UNKNOWN = -1, SM_MODE_PREEMPTIVE = 0, SM_MODE_COOPERATIVE = 1 };
+
+typedef struct sm_fork_setup {
+    uint32_t size;
+    uint32_t needs_thread_map;         // 1: refuse a runtime whose thread map is not found (10.0.4 and later have one)
+    const void *contract_descriptor;   // libcoreclr's DotNetRuntimeContractDescriptor, or NULL: no runtime (C tests)
+    const void *rseq_offset;           // libc's __rseq_offset and __rseq_size, or NULL where libc has none
+    const void *rseq_size;
+} sm_fork_setup;
+
+typedef struct sm_thread_policy { int32_t tid; int32_t action; } sm_thread_policy;
+
+typedef struct sm_fork_options {
+    uint32_t size;
+    uint32_t flags;
+    uint64_t deadline_us;              // how long to try before failing with the culprit named
+    uint64_t quiet_us;                 // how much of it to spend on waiting for a moment that needs no repair
+    const int32_t *kept;               // descriptors of sockets that the child keeps
+    const sm_thread_policy *policies;  // exceptions to what the flags say
+    uint32_t kept_count;
+    uint32_t policy_count;
+} sm_fork_options;
+
+typedef struct sm_fork_result {
+    uint32_t size;
+    int32_t pid;                       // of the child, in the parent; 0 in the child
+    int32_t pidfd;                     // owned by the caller; -1 in the child and after a failure
+    int32_t tries;
+    uint64_t capture_ns;               // from the call to all threads parked at a good moment
+    uint64_t fork_ns;                  // the clone system call, in the parent
+    uint64_t child_ns;                 // in the child: from clone to all threads revived
+    uint64_t parked_ns;                // how long the parent's threads stood still
+    uint32_t threads, revived, frozen, owners;
+    int32_t quiet;                     // 1: no thread was busy, so nothing had to be repaired
+    int32_t culprit;                   // after a failure: native id of the thread that made it fail, or 0
+    int32_t culprit_kind;
+    int32_t culprit_syscall;           // -1: not in a system call
+    char culprit_name[16];
+    char why[232];                     // one sentence
+} sm_fork_result;
+
+typedef struct sm_thread_info {
+    int32_t tid;
+    int32_t kind;
+    int32_t managed_id;                // 0: no managed thread
+    int32_t mode;                      // SM_MODE_*
+    int32_t syscall;                   // the call it is in, -1 if none
+    int32_t parked;                    // 1: blocked in a call that may be interrupted
+    int32_t detail;                    // a futex operation, or a descriptor; -1 if not known
+    uint32_t state;                    // the runtime's ThreadState bits
+    char name[16];
+} sm_thread_info;
+
+// Learns once where this runtime keeps what must be repaired. 0, or -errno with one sentence in why (a refusal: nothing may be forked).
+SM_API int32_t sm_fork_setup_engine(const sm_fork_setup *setup, char *why, int32_t why_size);
+
+// Forks. Returns twice: 0 in the child, the child's pid in the parent; -errno if there is no child and the parent is as before.
+// Call it from any thread, in preemptive mode. Wait for the child with __WALL: it has no exit signal.
+SM_API int32_t sm_fork(const sm_fork_options *options, sm_fork_result *result);
+
+// Parks every thread for a moment and tells what each is doing. Returns their number (at most capacity are written).
+SM_API int32_t sm_fork_inspect(const sm_fork_options *options, sm_thread_info *threads, int32_t capacity);
+
+// 1 in a child of a fork(2) that this library did not make: no managed thread but the caller lives there.
+SM_API int32_t sm_fork_is_foreign_child(void);
+
+// gettid(2) of the calling thread.
+SM_API int32_t sm_fork_gettid(void);
+
 #endif

@@ -1,0 +1,67 @@
+// CHILD-SAFE: the first steps of a forked child, in the order in which they must happen, before any thread but this one lives.
+#include "engine.h"
+
+#include <linux/futex.h>
+#include <string.h>
+
+void sm__wake(_Atomic int *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE, 0x7fffffff, NULL, NULL, 0);   // shared between processes: not the private kind
+}
+
+static void tell(sm_run *run, int stage)
+{
+    atomic_store(&run->shared->stage, stage);
+    sm__wake(&run->shared->stage);
+}
+
+void sm__child_failed(sm_run *run, int error)
+{
+    run->shared->error = error;
+    tell(run, SM_STAGE_FAILED);
+    for (;;)
+        syscall(SYS_exit_group, 125);
+}
+
+static void require(sm_run *run, int result)
+{
+    if (result < 0)
+        sm__child_failed(run, -result);
+}
+
+static void patch_process_ids(void)
+{
+    int process = (int)syscall(SYS_getpid);
+    if (sm__engine.core_pid)
+        *sm__engine.core_pid = process;
+    if (sm__engine.system_pid)
+        *sm__engine.system_pid = process;
+}
+
+void sm__child(sm_run *run)
+{
+    uint64_t start = sm__now();
+    int code = sm__has_code_memory();
+    run->result->frozen = run->result->owners = 0;
+    if (run->robust)
+        syscall(SYS_set_robust_list, run->robust, run->robust_size);
+    if (code)
+        require(run, sm__copy_code_contents());
+    tell(run, SM_STAGE_COPIED);                      // the parent's threads may go on
+    if (code || !run->quiet)
+        require(run, sm__read_ranges());
+    if (code)
+        require(run, sm__map_code_copies());
+    patch_process_ids();
+    require(run, sm__own_descriptors(run));
+    int revived = sm__revive_all(run);
+    require(run, revived);
+    sm__rewrite_thread_ids(run);                     // before any of them runs: the next garbage collection looks them up
+    if (!run->quiet)
+        run->result->owners = sm__rewrite_owners(run);
+    run->result->revived = run->shared->revived = (uint32_t)revived;
+    run->shared->frozen = run->result->frozen;
+    run->shared->owners = run->result->owners;
+    run->result->child_ns = run->shared->child_ns = sm__now() - start;
+    tell(run, SM_STAGE_READY);
+}

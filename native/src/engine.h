@@ -1,0 +1,152 @@
+// What the files of the fork engine share. Everything here may run while all other threads are parked, or in a child that has none yet:
+// static storage, raw system calls, no allocation.
+#ifndef SM_ENGINE_H
+#define SM_ENGINE_H
+
+#include "startmethods.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+enum { SM_MAX_THREADS = 4096, SM_MAX_RANGES = 16384, SM_NAME_SIZE = 16 };
+enum { SM_SLOT_FREE, SM_SLOT_SENT, SM_SLOT_PARKED, SM_SLOT_GONE };
+
+// Callee-saved registers of a parked thread: what sm__clone_thread needs to go on where sm__context_save returned. Known to arch/*.S.
+typedef struct { uint64_t rbx, rbp, r12, r13, r14, r15, rsp, rip; } sm_context;
+
+int sm__context_save(sm_context *context) __attribute__((returns_twice));
+long sm__clone_thread(unsigned long flags, int *parent_tid, int *child_tid, unsigned long tls, const sm_context *context);
+
+typedef struct {
+    _Atomic int tid;            // published last
+    _Atomic int state;
+    int new_tid;                // in the child: the revived thread's id, 0 = frozen
+    int action, kind, mode;
+    int syscall, parked;        // syscall -1: none or unknown
+    uint64_t instruction, argument[3], stack;
+    int64_t returned;
+    char *thread_pointer;       // fs base
+    char *managed;              // the runtime's Thread, or NULL
+    uint32_t managed_state;
+    int32_t managed_id;
+    void *robust;
+    size_t robust_size, affinity_size;
+    unsigned char affinity[128];
+    char name[SM_NAME_SIZE];
+    sm_context context;
+} sm_slot;
+
+typedef struct { char *start, *end; } sm_range;
+
+// What the parent and the child share during one fork, in a page of its own.
+typedef struct { _Atomic int stage; int error; uint64_t child_ns; uint32_t revived, frozen, owners; } sm_handshake;
+enum { SM_STAGE_STARTED, SM_STAGE_COPIED, SM_STAGE_READY, SM_STAGE_FAILED };
+
+typedef struct {
+    const sm_fork_options *options;
+    sm_fork_result *result;
+    sm_handshake *shared;
+    int caller, process;                      // ids at the time of the fork
+    char *caller_pointer;
+    void *robust;
+    size_t robust_size;
+    uint64_t mask;
+    int signal;
+    int quiet;
+} sm_run;
+
+// What sm_fork_setup_engine learnt; a field that is NULL or 0 was not found (yet).
+typedef struct {
+    int ready, has_runtime, needs_thread_map;
+    ptrdiff_t rseq_offset;
+    unsigned rseq_size;
+    // offsets of the runtime's own description of itself (DotNetRuntimeContractDescriptor)
+    char **thread_store;
+    int first_link, link_next, os_id, preemptive_disabled, state, managed_id, background_count;
+    struct sm_thread_map **thread_map;
+    int *core_pid;                            // gPID, followed by gSID
+    int *system_pid;                          // g_pid of libSystem.Native
+    int tid_offset;                           // of tid in glibc's struct pthread
+    int signal_pipe, synch_pipe;              // read ends, -1: not seen yet
+    sm_range core, system;                    // writable data without RELRO
+    sm_range core_text, system_text;
+    char *diagnostics_address;                // the runtime's sockaddr_un of its diagnostics socket
+    int diagnostics_socket;
+} sm_engine;
+extern sm_engine sm__engine;
+
+struct sm_thread_map { struct { size_t tid; char *thread; } entries[256]; struct sm_thread_map *next; };
+
+extern sm_slot sm__slots[SM_MAX_THREADS];
+extern int sm__slot_count;
+
+// threads.c: the list of tasks, and what a thread is
+int sm__list_new_tasks(int self);
+void sm__read_managed(void);
+void sm__classify(int process);
+sm_slot *sm__slot_of(int tid);
+const char *sm__kind_name(int kind);
+char *sm__managed_thread_of(int tid);
+
+// capture.c: park and release
+int sm__capture_signal(void);
+int sm__park_all(sm_run *run, uint64_t deadline);
+void sm__release(void);
+void sm__gate_close(void);
+void sm__expect_arrivals(void);
+int sm__await_arrivals(int count, uint64_t deadline);
+int sm__arm(int signal, void *saved);
+void sm__disarm(int signal, const void *saved);
+uint64_t sm__now(void);
+void sm__mask_all(uint64_t *saved);
+void sm__mask_restore(const uint64_t *saved);
+
+// quiesce.c: is this moment good?
+enum { SM_MOMENT_QUIET, SM_MOMENT_BUSY, SM_MOMENT_BAD };
+int sm__judge(sm_run *run);
+void sm__describe_slot(sm_slot *slot, const ucontext_t *context);
+
+// locate.c, contract.c: the checked search
+int sm__locate(char *why, int why_size);
+int sm__locate_pids(void);
+int sm__read_contract(const void *descriptor);
+int sm__learn_tid_offset(sm_run *run);
+void sm__learn_pipes(void);
+
+// ranges.c: the memory map, without libc
+int sm__read_ranges(void);
+typedef struct { char *start, *end; uint64_t offset, inode; unsigned char read, write, execute, shared, code, heap; } sm_mapping;
+extern sm_mapping sm__mappings[SM_MAX_RANGES];
+extern int sm__mapping_count;
+
+// child.c, revive.c, codemem.c, inherited.c, owners.c: what the child does before anything else
+void sm__child(sm_run *run);
+void sm__child_failed(sm_run *run, int error) __attribute__((noreturn));
+int sm__copy_code_contents(void);
+int sm__map_code_copies(void);
+int sm__has_code_memory(void);
+void sm__wake(_Atomic int *word);
+int sm__own_descriptors(sm_run *run);
+int sm__revive_all(sm_run *run);
+void sm__rewrite_thread_ids(sm_run *run);
+uint32_t sm__rewrite_owners(sm_run *run);
+
+// inspect.c: who is alive
+int32_t sm__inspect_parked(sm_run *run, sm_thread_info *threads, int32_t capacity);
+
+// text.c: the little formatting that is needed where stdio may not be used
+typedef struct { char *text; int size, used; } sm_text;
+void sm__text(sm_text *text, const char *string);
+void sm__number(sm_text *text, int64_t number);
+const char *sm__syscall_name(int number);
+int64_t sm__parse(const char **text, int base);
+int sm__read_file(const char *path, char *buffer, int size);
+
+#define SM_UNSANITIZED __attribute__((no_sanitize("address", "undefined")))
+
+#endif

@@ -1,0 +1,330 @@
+// One fork: park every thread, judge the moment, clone, and let both sides go. See docs/architecture.md, "One fork".
+// From the first signal to the release nothing is allocated and no lock is taken: a parked thread may hold any of them.
+#include "engine.h"
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#ifndef CLONE_PIDFD
+#define CLONE_PIDFD 0x1000
+#endif
+
+static const uint64_t first_pause_ns = 100000, longest_pause_ns = 5000000, least_deadline_ns = 10000000;
+static _Atomic int turn;                 // one fork at a time; waited for with a value that is no mutex's
+static _Atomic int foreign_child;        // set in a child of somebody else's fork(2)
+static sm_handshake *handshake;          // shared with the child of the current fork
+
+static void on_foreign_fork(void)
+{
+    atomic_store(&foreign_child, 1);
+}
+
+__attribute__((constructor)) static void watch_foreign_forks(void)
+{
+    pthread_atfork(NULL, NULL, on_foreign_fork);
+}
+
+int32_t sm_fork_is_foreign_child(void)
+{
+    return atomic_load(&foreign_child);
+}
+
+int32_t sm_fork_gettid(void)
+{
+    return (int32_t)syscall(SYS_gettid);
+}
+
+static int new_handshake(void)
+{
+    void *page = mmap(NULL, sizeof *handshake, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return -errno;
+    handshake = page;
+    return 0;
+}
+
+int32_t sm_fork_setup_engine(const sm_fork_setup *setup, char *why, int32_t why_size)
+{
+    sm_engine *engine = &sm__engine;
+    sm_text text = { why, why_size, 0 };
+    if (setup->size != sizeof *setup)
+        return -EINVAL;
+    if (engine->ready)
+        return 0;
+    if (setup->rseq_offset && setup->rseq_size) {
+        memcpy(&engine->rseq_offset, setup->rseq_offset, sizeof engine->rseq_offset);
+        memcpy(&engine->rseq_size, setup->rseq_size, sizeof engine->rseq_size);
+    }
+    engine->needs_thread_map = (int)setup->needs_thread_map;
+    if (setup->contract_descriptor) {
+        int result = sm__read_contract(setup->contract_descriptor);
+        if (result < 0) {
+            sm__text(&text, "this runtime's description of itself (DotNetRuntimeContractDescriptor) lacks what the engine reads");
+            return result;
+        }
+        engine->has_runtime = 1;
+        if ((result = sm__locate(why, why_size)) < 0)
+            return result;
+    }
+    if (!handshake) {
+        int result = new_handshake();
+        if (result < 0)
+            return result;
+    }
+    engine->ready = 1;
+    return 0;
+}
+
+// Waits for this caller's turn. -EOWNERDEAD: the process was forked meanwhile, and this is the copy of the waiting thread in the child.
+static int take_turn(int process)
+{
+    for (int free = 0; !atomic_compare_exchange_strong(&turn, &free, 1); free = 0)
+        syscall(SYS_futex, &turn, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
+    if ((int)syscall(SYS_getpid) == process)
+        return 0;
+    atomic_store(&turn, 0);
+    syscall(SYS_futex, &turn, FUTEX_WAKE_PRIVATE, 0x7fffffff, NULL, NULL, 0);
+    return -EOWNERDEAD;
+}
+
+static void give_turn(void)
+{
+    atomic_store(&turn, 0);
+    syscall(SYS_futex, &turn, FUTEX_WAKE_PRIVATE, 0x7fffffff, NULL, NULL, 0);
+}
+
+static void pause_for(uint64_t nanoseconds)
+{
+    struct timespec pause = { 0, (long)nanoseconds };
+    syscall(SYS_nanosleep, &pause, NULL);
+}
+
+static void blame_unparked(sm_fork_result *result, int error)
+{
+    sm_text text = { result->why, sizeof result->why, 0 };
+    for (int i = 0; i < sm__slot_count; i++) {
+        char path[64];
+        sm_text name = { path, sizeof path, 0 };
+        if (atomic_load(&sm__slots[i].state) != SM_SLOT_SENT)
+            continue;
+        result->culprit = atomic_load(&sm__slots[i].tid);
+        result->culprit_kind = SM_THREAD_FOREIGN;
+        result->culprit_syscall = -1;
+        sm__text(&name, "/proc/self/task/"); sm__number(&name, result->culprit); sm__text(&name, "/comm");
+        char comm[32];
+        int length = sm__read_file(path, comm, sizeof comm);
+        if (length > 0 && length <= SM_NAME_SIZE) {
+            comm[length - 1] = 0;
+            memcpy(result->culprit_name, comm, (size_t)length);
+        }
+        sm__text(&text, "the thread '"); sm__text(&text, result->culprit_name); sm__text(&text, "' (native id "); sm__number(&text, result->culprit);
+        sm__text(&text, ") did not stop for the fork: it blocks the capture signal, or hangs in the kernel");
+        return;
+    }
+    sm__text(&text, error == -E2BIG ? "this process has more threads than the engine can park" : "the threads of this process could not be listed");
+}
+
+// Parks all threads at a moment at which forking is sound; brief retries first. 0 = parked, or -errno with nobody parked.
+static int capture(sm_run *run, uint64_t start)
+{
+    const sm_fork_options *options = run->options;
+    uint64_t deadline = start + options->deadline_us * 1000, quiet_until = start + options->quiet_us * 1000, pause = first_pause_ns;
+    if (deadline < start + least_deadline_ns)
+        deadline = start + least_deadline_ns;
+    for (;; pause = pause * 2 > longest_pause_ns ? longest_pause_ns : pause * 2) {
+        run->result->tries++;
+        uint64_t parked = sm__now();
+        int result = sm__park_all(run, deadline), moment = SM_MOMENT_BAD;
+        if (result < 0) {
+            blame_unparked(run->result, result);
+            sm__release();
+            return result == -ETIMEDOUT ? -EBUSY : result;
+        }
+        result = sm__learn_tid_offset(run);
+        if (result == 0) {
+            sm__read_managed();
+            sm__classify(run->process);
+            moment = sm__judge(run);
+        }
+        uint64_t now = sm__now();
+        if (result == 0 && (moment == SM_MOMENT_QUIET || (moment == SM_MOMENT_BUSY && now >= quiet_until && !(options->flags & SM_FORK_STRICT)))) {
+            run->quiet = moment == SM_MOMENT_QUIET;
+            run->result->parked_ns = parked;          // for now the time stamp; release_parent makes it a duration
+            return 0;
+        }
+        sm__release();
+        if (result < 0)
+            return result;
+        if (now >= deadline)
+            return -EBUSY;
+        pause_for(pause);
+    }
+}
+
+// Waits until the child has reached a stage; a child that dies on the way is noticed by its pidfd.
+static int await_child(const sm_run *run, int pidfd, int stage)
+{
+    for (int seen; (seen = atomic_load(&run->shared->stage)) < stage;) {
+        struct timespec slice = { 0, 2000000 };
+        if (syscall(SYS_futex, &run->shared->stage, FUTEX_WAIT, seen, &slice, NULL, 0) == 0 || errno != ETIMEDOUT)
+            continue;
+        struct pollfd poll = { .fd = pidfd, .events = POLLIN };
+        struct timespec none = { 0, 0 };
+        if (syscall(SYS_ppoll, &poll, 1, &none, NULL, 0) == 1 && atomic_load(&run->shared->stage) < stage)
+            return -ECHILD;
+    }
+    return atomic_load(&run->shared->stage) == SM_STAGE_FAILED ? -run->shared->error : 0;
+}
+
+static void bury(sm_run *run, int pid, int pidfd, int error)
+{
+    sm_text text = { run->result->why, sizeof run->result->why, 0 };
+    sm__text(&text, error == -ECHILD ? "the forked child died before its threads were back"
+                                     : "the forked child could not be made whole (errno ");
+    if (error != -ECHILD) {
+        sm__number(&text, -error);
+        sm__text(&text, ")");
+    }
+    if (!(run->options->flags & SM_FORK_CLONE_PARENT))
+        for (siginfo_t info; syscall(SYS_waitid, P_PID, pid, &info, WEXITED | __WALL, NULL) != 0 && errno == EINTR;) {}
+    close(pidfd);
+}
+
+static int in_parent(sm_run *run, int pid, int pidfd)
+{
+    sm_fork_result *result = run->result;
+    int failed = await_child(run, pidfd, SM_STAGE_COPIED);
+    result->parked_ns = sm__now() - result->parked_ns;
+    sm__release();
+    if (failed == 0 && !(run->options->flags & SM_FORK_NO_WAIT))
+        failed = await_child(run, pidfd, SM_STAGE_READY);
+    if (failed != 0) {
+        bury(run, pid, pidfd, failed);
+        return failed;
+    }
+    result->pid = pid;
+    result->pidfd = pidfd;
+    result->revived = run->shared->revived;
+    result->frozen = run->shared->frozen;
+    result->owners = run->shared->owners;
+    result->child_ns = run->shared->child_ns;
+    return pid;
+}
+
+static int in_child(sm_run *run)
+{
+    sm__child(run);
+    run->result->pid = 0;
+    run->result->pidfd = -1;
+    munmap(handshake, sizeof *handshake);           // the parent's next fork uses that page
+    handshake = NULL;
+    sm__release();
+    return 0;
+}
+
+static int clone_process(sm_run *run)
+{
+    int pidfd = -1, *tid = (int *)(run->caller_pointer + sm__engine.tid_offset);
+    unsigned long flags = CLONE_PIDFD | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+    if (run->options->flags & SM_FORK_CLONE_PARENT)
+        flags |= CLONE_PARENT;
+    uint64_t start = sm__now();
+    long pid = syscall(SYS_clone, flags, NULL, &pidfd, tid, NULL);
+    if (pid == 0)
+        return in_child(run);
+    run->result->fork_ns = sm__now() - start;
+    if (pid > 0)
+        return in_parent(run, (int)pid, pidfd);
+    int error = -errno;
+    sm_text text = { run->result->why, sizeof run->result->why, 0 };
+    sm__text(&text, "clone(2) failed");
+    sm__release();
+    return error;
+}
+
+static int begin(sm_run *run, const sm_fork_options *options, sm_fork_result *result)
+{
+    memset(run, 0, sizeof *run);
+    uint32_t size = result->size;
+    memset(result, 0, sizeof *result);
+    result->size = size;
+    result->pidfd = -1;
+    result->culprit_syscall = -1;
+    run->options = options;
+    run->result = result;
+    run->process = (int)syscall(SYS_getpid);
+    run->caller = (int)syscall(SYS_gettid);
+    run->caller_pointer = __builtin_thread_pointer();
+    if (!sm__engine.ready)
+        return -ENOTSUP;
+    if (atomic_load(&foreign_child))
+        return -ENOTRECOVERABLE;
+    return take_turn(run->process);
+}
+
+int32_t sm_fork(const sm_fork_options *options, sm_fork_result *result)
+{
+    sm_run run;
+    struct sigaction saved_action;
+    if (options->size != sizeof *options || result->size != sizeof *result)
+        return -EINVAL;
+    int outcome = begin(&run, options, result);
+    if (outcome < 0)
+        return outcome;
+    if (!handshake && (outcome = new_handshake()) < 0) {
+        give_turn();
+        return outcome;
+    }
+    atomic_store(&handshake->stage, SM_STAGE_STARTED);
+    run.shared = handshake;
+    if (sm__engine.has_runtime)
+        sm__locate_pids();                           // libSystem.Native's appears with the first use of signals
+    sm__has_code_memory();
+    syscall(SYS_get_robust_list, 0, &run.robust, &run.robust_size);
+    sm__mask_all(&run.mask);
+    run.signal = sm__capture_signal();
+    outcome = run.signal < 0 ? run.signal : sm__arm(run.signal, &saved_action);
+    if (outcome == 0) {
+        uint64_t start = sm__now();
+        outcome = capture(&run, start);
+        result->capture_ns = sm__now() - start;
+        if (outcome == 0) {
+            sm__learn_pipes();
+            outcome = clone_process(&run);
+        }
+        sm__disarm(run.signal, &saved_action);
+    }
+    give_turn();
+    sm__mask_restore(&run.mask);
+    return outcome;
+}
+
+int32_t sm_fork_inspect(const sm_fork_options *options, sm_thread_info *threads, int32_t capacity)
+{
+    sm_run run;
+    sm_fork_result unused = { .size = sizeof unused };
+    struct sigaction saved_action;
+    if (options->size != sizeof *options)
+        return -EINVAL;
+    int outcome = begin(&run, options, &unused);
+    if (outcome < 0)
+        return outcome;
+    sm__mask_all(&run.mask);
+    run.signal = sm__capture_signal();
+    outcome = run.signal < 0 ? run.signal : sm__arm(run.signal, &saved_action);
+    if (outcome == 0) {
+        outcome = sm__inspect_parked(&run, threads, capacity);
+        sm__disarm(run.signal, &saved_action);
+    }
+    give_turn();
+    sm__mask_restore(&run.mask);
+    return outcome;
+}

@@ -1,0 +1,167 @@
+// Where this runtime keeps what a child must repair (docs/fork-safety.md, rows 1 to 4): found by a checked search, never by offsets that
+// belong to one build. Whatever is not found exactly once is a reason to refuse.
+#include "engine.h"
+
+#include <link.h>
+#include <string.h>
+#include <sys/uio.h>
+
+sm_engine sm__engine = { .signal_pipe = -1, .synch_pipe = -1, .tid_offset = -1, .diagnostics_socket = -1 };
+
+// The writable data of a library without its RELRO part (which holds over a thousand words that look like process ids, and is read-only).
+static void note_module(const struct dl_phdr_info *info, sm_range *data, sm_range *text)
+{
+    char *base = (char *)info->dlpi_addr, *relro_end = NULL;
+    for (int i = 0; i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_GNU_RELRO)
+            relro_end = base + info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_memsz;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        char *start = base + segment->p_vaddr, *end = start + segment->p_memsz;
+        if (segment->p_type != PT_LOAD)
+            continue;
+        if (segment->p_flags & PF_X)
+            *text = (sm_range){ start, end };
+        if (segment->p_flags & PF_W && end > relro_end)
+            *data = (sm_range){ start < relro_end ? relro_end : start, end };
+    }
+}
+
+static int visit_module(struct dl_phdr_info *info, size_t size, void *context)
+{
+    (void)size; (void)context;
+    const char *name = strrchr(info->dlpi_name, '/');
+    if (name && strcmp(name, "/libcoreclr.so") == 0)
+        note_module(info, &sm__engine.core, &sm__engine.core_text);
+    if (name && strcmp(name, "/libSystem.Native.so") == 0)
+        note_module(info, &sm__engine.system, &sm__engine.system_text);
+    return 0;
+}
+
+static int is_readable(const void *address, size_t size)
+{
+    char byte;
+    struct iovec local = { &byte, 1 }, first = { (void *)address, 1 }, last = { (char *)address + size - 1, 1 };
+    long process = syscall(SYS_getpid);
+    return syscall(SYS_process_vm_readv, process, &local, 1, &first, 1, 0) == 1 && syscall(SYS_process_vm_readv, process, &local, 1, &last, 1, 0) == 1;
+}
+
+// The head of the list of {OS thread id, Thread*} tables that the runtime's activation handler reads. Ours is in it, with our Thread.
+static int is_thread_map(const struct sm_thread_map *map, size_t self, const char *self_thread)
+{
+    int hits = 0;
+    if (!is_readable(map, sizeof *map))
+        return 0;
+    for (int i = 0; i < 256; i++) {
+        if (map->entries[i].tid == 0)
+            continue;
+        if (map->entries[i].tid > 1u << 22 && map->entries[i].tid < (size_t)1 << 40)
+            return 0;
+        if (map->entries[i].tid == self && map->entries[i].thread == self_thread)
+            hits++;
+    }
+    return hits == 1;
+}
+
+static int locate_thread_map(void)
+{
+    size_t self = (size_t)syscall(SYS_gettid);
+    const char *thread = sm__managed_thread_of((int)self);
+    int found = 0;
+    for (char *at = sm__engine.core.start; thread && at + sizeof(void *) <= sm__engine.core.end; at += sizeof(void *)) {
+        uintptr_t value = *(uintptr_t *)at;
+        if (value < 4096 || value & 15 || value > 0x7fffffffffffu || !is_thread_map((struct sm_thread_map *)value, self, thread))
+            continue;
+        sm__engine.thread_map = (struct sm_thread_map **)at;
+        found++;
+    }
+    if (found != 1)
+        sm__engine.thread_map = NULL;
+    return found;
+}
+
+// Is there code that stores eax to this place right behind a call? With a small process id (1 in a container) the value alone matches too
+// much; `getpid()` followed by the store into the place that holds the id is the runtime's own initialisation.
+static int is_stored_after_call(const sm_range *text, const int *place)
+{
+    for (const unsigned char *at = (const unsigned char *)text->start; at + 24 < (const unsigned char *)text->end; at++) {
+        int32_t displacement;
+        if (at[0] != 0xe8)
+            continue;
+        const unsigned char *next = at + 5;
+        if (next[0] == 0x89 && next[1] == 0x05) {                                          // mov %eax, place(%rip)
+            memcpy(&displacement, next + 2, 4);
+            if ((const int *)(next + 6 + displacement) == place)
+                return 1;
+        } else if (next[0] == 0x48 && next[1] == 0x8d && next[7] == 0x89) {                // lea place(%rip), %reg; mov %eax, (%reg)
+            memcpy(&displacement, next + 3, 4);
+            if ((const int *)(next + 7 + displacement) == place)
+                return 1;
+        }
+    }
+    return 0;
+}
+
+// The one int in data that holds the process id (followed by the session id if paired), or NULL.
+static int *locate_pid(const sm_range *data, const sm_range *text, int process, int paired, int *found)
+{
+    int session = (int)syscall(SYS_getsid, 0), *place = NULL;
+    int *only[2] = { NULL, NULL }, matches = 0, stored = 0;
+    if (!data->start)
+        return NULL;
+    for (char *at = (char *)(((uintptr_t)data->start + 3) & ~(uintptr_t)3); at + 8 <= data->end; at += 4) {
+        place = (int *)at;
+        if (place[0] != process || (paired && place[1] != session))
+            continue;
+        matches++;
+        only[0] = place;
+        if (is_stored_after_call(text, place)) {
+            stored++;
+            only[1] = place;
+        }
+    }
+    *found = stored ? stored : matches;
+    return stored == 1 ? only[1] : stored == 0 && matches == 1 && process > 4095 ? only[0] : NULL;
+}
+
+// libSystem.Native learns its own process id when signal handling is first used, which may be after us: looked for until it is there.
+// Text is read only for values that match, so an absent id costs one pass over a few hundred bytes.
+int sm__locate_pids(void)
+{
+    sm_engine *engine = &sm__engine;
+    int process = (int)syscall(SYS_getpid), found = 0;
+    if (!engine->core_pid)
+        engine->core_pid = locate_pid(&engine->core, &engine->core_text, process, 1, &found);
+    if (!engine->core_pid)
+        return found ? found : -1;
+    if (!engine->system_pid)
+        engine->system_pid = locate_pid(&engine->system, &engine->system_text, process, 0, &found);
+    return 0;
+}
+
+int sm__locate(char *why, int why_size)
+{
+    sm_text text = { why, why_size, 0 };
+    if (sm__engine.core_pid && sm__engine.thread_map)
+        return 0;
+    dl_iterate_phdr(visit_module, NULL);
+    if (!sm__engine.core.start || !sm__engine.system.start) {
+        sm__text(&text, "libcoreclr.so and libSystem.Native.so are not loaded as libraries of their own (single-file application?)");
+        return -ENOENT;
+    }
+    int found = locate_thread_map();
+    if (found != 1 && sm__engine.needs_thread_map) {
+        sm__text(&text, "this runtime's thread map was found ");
+        sm__number(&text, found);
+        sm__text(&text, " times instead of once");
+        return -ENOTSUP;
+    }
+    found = sm__locate_pids();
+    if (found != 0) {
+        sm__text(&text, "the place where this runtime keeps its process id was found ");
+        sm__number(&text, found < 0 ? 0 : found);
+        sm__text(&text, " times instead of once");
+        return -ENOTSUP;
+    }
+    return 0;
+}

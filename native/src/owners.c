@@ -1,0 +1,107 @@
+// CHILD-SAFE: locks that a thread held when it was parked. glibc notes in a mutex the id of the thread that owns it, and a revived thread has
+// a new id: unlocking a recursive mutex of its own (CoreCLR's Crst) would fail, and everybody else would wait for ever. So the old ids are
+// replaced, wherever native mutexes live: data of libraries, the C heap and the arenas of malloc. The GC heap holds no mutex, and is many
+// times larger: it is never read, so the cost does not grow with it.
+#include "engine.h"
+
+#include <string.h>
+
+enum { LOCKED = 1, LOCKED_WITH_WAITERS = 2, MAX_RECURSION = 64, MAX_USERS = 64, KIND_BITS = 0x7f, MAX_KIND = 0x23 };
+
+// glibc's pthread_mutex_t on 64-bit systems, as far as it is looked at.
+typedef struct { uint32_t lock, recursion; int32_t owner; uint32_t users; int32_t kind; } mutex;
+
+// A parked thread's id can only be looked up fast if the ids are few or hashed: one word of bits says "certainly none of them" for most.
+static uint64_t id_filter[64];
+
+static void build_filter(const sm_run *run)
+{
+    memset(id_filter, 0, sizeof id_filter);
+    for (int i = 0; i <= sm__slot_count; i++) {
+        int tid = i < sm__slot_count ? atomic_load(&sm__slots[i].tid) : run->caller;
+        id_filter[(tid >> 6) & 63] |= 1ull << (tid & 63);
+    }
+}
+
+static int may_be_id(int32_t value)
+{
+    return value > 0 && (id_filter[(value >> 6) & 63] >> (value & 63) & 1);
+}
+
+static int new_id_of(const sm_run *run, int32_t old)
+{
+    if (old == run->caller)
+        return (int)syscall(SYS_gettid);
+    const sm_slot *slot = sm__slot_of(old);
+    return slot && atomic_load(&slot->state) == SM_SLOT_PARKED ? slot->new_tid : 0;
+}
+
+static int looks_owned(const mutex *candidate)
+{
+    return (candidate->lock == LOCKED || candidate->lock == LOCKED_WITH_WAITERS) && may_be_id(candidate->owner) && candidate->recursion <= MAX_RECURSION
+        && candidate->users >= 1 && candidate->users <= MAX_USERS && (candidate->kind & KIND_BITS) <= MAX_KIND;
+}
+
+SM_UNSANITIZED static uint32_t rewrite_range(const sm_run *run, char *start, char *end)
+{
+    uint32_t rewritten = 0;
+    for (char *at = start; at + sizeof(mutex) <= end; at += 8) {
+        mutex *candidate = (mutex *)at;
+        if (!looks_owned(candidate))
+            continue;
+        int owner = new_id_of(run, candidate->owner);
+        if (owner > 0) {
+            candidate->owner = owner;
+            rewritten++;
+        }
+    }
+    return rewritten;
+}
+
+// malloc's arenas beside the main one lie in regions of 64 MB, aligned to that, and begin with a pointer to their arena, which lies in such
+// a region too.
+SM_UNSANITIZED static int is_malloc_arena(const sm_mapping *mapping)
+{
+    enum { REGION = 64 << 20 };
+    if ((uintptr_t)mapping->start % REGION || mapping->end - mapping->start > REGION || mapping->end - mapping->start < 4096)
+        return 0;
+    uintptr_t arena = *(const uintptr_t *)mapping->start;
+    return arena % REGION != 0 && arena % REGION < 4096;
+}
+
+// The part of a library's zeroed data (.bss) that is not in its file is an anonymous mapping right behind the file's.
+static int is_bss(int index)
+{
+    const sm_mapping *mapping = &sm__mappings[index], *before = mapping - 1;
+    return index > 0 && mapping->inode == 0 && before->inode != 0 && before->end == mapping->start && !before->shared;
+}
+
+static int holds_native_locks(int index)
+{
+    const sm_mapping *mapping = &sm__mappings[index];
+    if (!mapping->read || !mapping->write || mapping->shared || mapping->code)
+        return 0;
+    return mapping->inode != 0 || mapping->heap || is_bss(index) || is_malloc_arena(mapping);
+}
+
+// The slots themselves hold ids beside small numbers; they are ours and are skipped.
+uint32_t sm__rewrite_owners(sm_run *run)
+{
+    uint32_t rewritten = 0;
+    char *own = (char *)sm__slots, *own_end = (char *)(sm__slots + SM_MAX_THREADS);
+    build_filter(run);
+    for (int i = 0; i < sm__mapping_count; i++) {
+        const sm_mapping *mapping = &sm__mappings[i];
+        if (!holds_native_locks(i))
+            continue;
+        if (mapping->end <= own || mapping->start >= own_end) {
+            rewritten += rewrite_range(run, mapping->start, mapping->end);
+        } else {
+            if (mapping->start < own)
+                rewritten += rewrite_range(run, mapping->start, own);
+            if (mapping->end > own_end)
+                rewritten += rewrite_range(run, own_end, mapping->end);
+        }
+    }
+    return rewritten;
+}

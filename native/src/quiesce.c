@@ -1,0 +1,144 @@
+// CHILD-SAFE: is this a good moment to fork? Read from the registers of each parked thread, without a system call a thread.
+//
+// Parked = blocked in a call that the kernel may end early. A sleep (nanosleep) is not: the runtime backs off with it while it suspends all
+// threads and owns its thread-store lock (managed sleeps are futex waits). Seven of 500 forks hung before this was excluded.
+#include "engine.h"
+
+#include <string.h>
+
+#if !defined(__x86_64__)
+#error "the fork engine knows the registers of x86-64 only"
+#endif
+
+enum { FUTEX_COMMAND = 0x7f, FUTEX_WAIT_COMMAND = 0, FUTEX_LOCK_PI_COMMAND = 6, FUTEX_WAIT_BITSET_COMMAND = 9 };
+
+static int is_wait(int number, uint64_t second_argument)
+{
+    switch (number) {
+    case SYS_futex: {
+        int command = (int)second_argument & FUTEX_COMMAND;
+        return command == FUTEX_WAIT_COMMAND || command == FUTEX_LOCK_PI_COMMAND || command == FUTEX_WAIT_BITSET_COMMAND || command == 11 || command == 13;
+    }
+    case SYS_poll: case SYS_ppoll: case SYS_epoll_wait: case SYS_epoll_pwait: case SYS_read: case SYS_readv: case SYS_recvfrom: case SYS_recvmsg:
+    case SYS_accept: case SYS_accept4: case SYS_wait4: case SYS_waitid: case SYS_select: case SYS_pselect6: case SYS_pause: case SYS_rt_sigtimedwait:
+    case SYS_rt_sigsuspend: case SYS_connect: case SYS_write: case SYS_sendmsg: case SYS_sendto: case SYS_flock: case SYS_fcntl: case SYS_openat:
+        return 1;
+    }
+    return 0;
+}
+
+// Notes what the thread was doing: the system call, if the signal interrupted one.
+SM_UNSANITIZED void sm__describe_slot(sm_slot *slot, const ucontext_t *context)
+{
+    const greg_t *registers = context->uc_mcontext.gregs;
+    const unsigned char *at = (const unsigned char *)registers[REG_RIP];
+    slot->instruction = (uint64_t)registers[REG_RIP];
+    slot->stack = (uint64_t)registers[REG_RSP];
+    slot->argument[0] = (uint64_t)registers[REG_RDI];
+    slot->argument[1] = (uint64_t)registers[REG_RSI];
+    slot->argument[2] = (uint64_t)registers[REG_RDX];
+    slot->returned = registers[REG_RAX];
+    slot->parked = 0;
+    slot->syscall = -1;
+    if (at[0] == 0x0f && at[1] == 0x05) {                                          // the kernel will restart it
+        slot->syscall = (int)slot->returned;
+        slot->parked = is_wait(slot->syscall, slot->argument[1]);
+    } else if (at[-2] == 0x0f && at[-1] == 0x05 && slot->returned == -EINTR) {     // it was blocked and ends now
+        slot->parked = 1;
+        if (at[-7] == 0xb8)                                                        // mov $number, %eax; syscall
+            memcpy(&slot->syscall, at - 6, sizeof slot->syscall);
+        if (slot->syscall == SYS_nanosleep || slot->syscall == SYS_clock_nanosleep)
+            slot->parked = 0;
+    }
+}
+
+// A thread that waits for a lock: pthread_mutex_lock waits with FUTEX_WAIT for the value 2 ("locked, with waiters").
+static int waits_for_lock(const sm_slot *slot)
+{
+    return slot->syscall == SYS_futex && ((int)slot->argument[1] & FUTEX_COMMAND) == FUTEX_WAIT_COMMAND && (int)slot->argument[2] == 2;
+}
+
+static int waits_on_condition(const sm_slot *slot)
+{
+    return slot->parked && slot->syscall == SYS_futex && !waits_for_lock(slot);
+}
+
+static int default_action(const sm_slot *slot, uint32_t flags)
+{
+    switch (slot->kind) {
+    case SM_THREAD_USER: case SM_THREAD_FOREIGN:
+        return flags & SM_FORK_REVIVE_ALL ? SM_ACTION_REVIVE : SM_ACTION_FREEZE;
+    case SM_THREAD_MAIN:   // blocked in an async Main it must live: the child's Main ends on it
+        return flags & SM_FORK_REVIVE_ALL || waits_on_condition(slot) || strncmp(slot->name, ".NET", 4) == 0 ? SM_ACTION_REVIVE : SM_ACTION_FREEZE;
+    case SM_THREAD_LIBRARY:
+        // Our own managed threads serve the parent's descriptors; the child makes new ones. Our native one belongs to nobody.
+        return slot->managed && slot->parked ? SM_ACTION_FREEZE : SM_ACTION_REVIVE;
+    case SM_THREAD_RUNTIME:
+        // The diagnostics server would compete with the parent's for its socket; parked, it can stay behind.
+        return slot->parked && strncmp(slot->name, ".NET EventPipe", 14) == 0 ? SM_ACTION_FREEZE : SM_ACTION_REVIVE;
+    }
+    return SM_ACTION_REVIVE;
+}
+
+static int action_of(const sm_slot *slot, const sm_fork_options *options)
+{
+    int tid = atomic_load(&slot->tid);
+    for (uint32_t i = 0; i < options->policy_count; i++)
+        if (options->policies[i].tid == tid)
+            return options->policies[i].action;
+    return default_action(slot, options->flags);
+}
+
+// A thread that does not live on in the child must hold nothing there that others need: it must be blocked, in preemptive mode (else the
+// next garbage collection waits for it for ever), and not about to own a lock.
+static int can_freeze(const sm_slot *slot)
+{
+    return slot->parked && slot->mode != SM_MODE_COOPERATIVE && !waits_for_lock(slot);
+}
+
+static void blame(sm_fork_result *result, const sm_slot *slot, const char *reason)
+{
+    sm_text text = { result->why, sizeof result->why, 0 };
+    result->culprit = atomic_load(&slot->tid);
+    result->culprit_kind = slot->kind;
+    result->culprit_syscall = slot->syscall;
+    memcpy(result->culprit_name, slot->name, sizeof result->culprit_name);
+    sm__text(&text, "the ");
+    sm__text(&text, sm__kind_name(slot->kind));
+    sm__text(&text, " thread '");
+    sm__text(&text, slot->name);
+    sm__text(&text, "' (native id ");
+    sm__number(&text, result->culprit);
+    sm__text(&text, ") ");
+    sm__text(&text, reason);
+    if (slot->syscall >= 0) {
+        sm__text(&text, " (");
+        sm__text(&text, sm__syscall_name(slot->syscall));
+        sm__text(&text, ")");
+    }
+}
+
+// Decides what becomes of each thread and how good the moment is. BAD: forking now would break the child; the result names the culprit.
+int sm__judge(sm_run *run)
+{
+    int moment = SM_MOMENT_QUIET;
+    run->result->threads = 0;
+    for (int i = 0; i < sm__slot_count; i++) {
+        sm_slot *slot = &sm__slots[i];
+        if (atomic_load(&slot->state) != SM_SLOT_PARKED)
+            continue;
+        run->result->threads++;
+        slot->action = action_of(slot, run->options);
+        if (slot->action == SM_ACTION_FREEZE && !can_freeze(slot)) {
+            blame(run->result, slot, slot->mode == SM_MODE_COOPERATIVE ? "runs managed code, so the child cannot do without it"
+                                     : "is not blocked in a call at which it can be left behind");
+            return SM_MOMENT_BAD;
+        }
+        if (!slot->parked || waits_for_lock(slot)) {
+            if (moment == SM_MOMENT_QUIET)
+                blame(run->result, slot, waits_for_lock(slot) ? "waits for a lock" : "is running");
+            moment = SM_MOMENT_BUSY;
+        }
+    }
+    return moment;
+}

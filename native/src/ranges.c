@@ -1,0 +1,62 @@
+// CHILD-SAFE: /proc/self/maps into a table, with raw reads and static storage.
+#include "engine.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+sm_mapping sm__mappings[SM_MAX_RANGES];
+int sm__mapping_count;
+
+// One line: "7f2d…-7f2e… rw-p 00000000 00:01 1234   /memfd:doublemapper (deleted)".
+static void add_line(const char *line)
+{
+    sm_mapping *mapping = &sm__mappings[sm__mapping_count];
+    mapping->start = (char *)sm__parse(&line, 16);
+    line++;
+    mapping->end = (char *)sm__parse(&line, 16);
+    line++;
+    mapping->read = line[0] == 'r';
+    mapping->write = line[1] == 'w';
+    mapping->execute = line[2] == 'x';
+    mapping->shared = line[3] == 's';
+    line += 5;
+    mapping->offset = (uint64_t)sm__parse(&line, 16);
+    line++;
+    (void)sm__parse(&line, 16);
+    line++;
+    (void)sm__parse(&line, 16);
+    line++;
+    mapping->inode = (uint64_t)sm__parse(&line, 10);
+    while (*line == ' ')
+        line++;
+    mapping->code = mapping->shared && strncmp(line, "/memfd:doublemapper", 19) == 0;
+    mapping->heap = strncmp(line, "[heap]", 6) == 0;
+    sm__mapping_count++;
+}
+
+// Returns the number of mappings, or -errno. -E2BIG: more than the table holds.
+int sm__read_ranges(void)
+{
+    static char buffer[65536 + 1];
+    int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC), used = 0;
+    if (file < 0)
+        return -errno;
+    sm__mapping_count = 0;
+    for (ssize_t got; (got = read(file, buffer + used, sizeof buffer - 1 - (size_t)used)) > 0;) {
+        used += (int)got;
+        buffer[used] = 0;
+        char *line = buffer;
+        for (char *end; (end = strchr(line, '\n')); line = end + 1) {
+            *end = 0;
+            if (sm__mapping_count == SM_MAX_RANGES) {
+                close(file);
+                return -E2BIG;
+            }
+            add_line(line);
+        }
+        used -= (int)(line - buffer);
+        memmove(buffer, line, (size_t)used);
+    }
+    close(file);
+    return sm__mapping_count;
+}

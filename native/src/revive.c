@@ -1,0 +1,94 @@
+// CHILD-SAFE: giving a forked child its threads back. Each is cloned onto its old stack and thread-local storage, which the fork copied, and
+// goes on inside the signal handler that had parked it: to the runtime it looks as if it had only been interrupted.
+#include "engine.h"
+
+#include <string.h>
+
+enum { REVIVED_THREAD = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID
+                      | CLONE_CHILD_CLEARTID };
+static const uint64_t arrival_limit_ns = 5000000000u;
+
+// Returns the number of revived threads, or -errno.
+int sm__revive_all(sm_run *run)
+{
+    int revived = 0;
+    sm__expect_arrivals();
+    for (int i = 0; i < sm__slot_count; i++) {
+        sm_slot *slot = &sm__slots[i];
+        if (atomic_load(&slot->state) != SM_SLOT_PARKED)
+            continue;
+        if (slot->action == SM_ACTION_FREEZE) {
+            run->result->frozen++;
+            continue;
+        }
+        int *tid = (int *)(slot->thread_pointer + sm__engine.tid_offset);
+        if (*tid != atomic_load(&slot->tid))
+            return -EPROTO;
+        long id = sm__clone_thread(REVIVED_THREAD, tid, tid, (unsigned long)slot->thread_pointer, &slot->context);
+        if (id < 0)
+            return (int)id;
+        slot->new_tid = (int)id;
+        revived++;
+    }
+    int arrived = sm__await_arrivals(revived, sm__now() + arrival_limit_ns);
+    return arrived < 0 ? arrived : revived;
+}
+
+static size_t new_entry(const sm_run *run, size_t old)
+{
+    if ((int)old == run->caller)
+        return (size_t)syscall(SYS_gettid);
+    const sm_slot *slot = sm__slot_of((int)old);
+    if (!slot || atomic_load(&slot->state) != SM_SLOT_PARKED)
+        return old;
+    return slot->new_tid ? (size_t)slot->new_tid : (size_t)1 << 40 | old;   // frozen: an id that no thread can have
+}
+
+// Where the runtime finds its Thread by the id of an operating-system thread: its own list (which we read at the next fork), and the table
+// that its activation handler searches. Without the latter a thread in a tight loop never stops for a garbage collection in the child.
+SM_UNSANITIZED void sm__rewrite_thread_ids(sm_run *run)
+{
+    const sm_engine *engine = &sm__engine;
+    if (engine->thread_map)
+        for (struct sm_thread_map *map = *engine->thread_map; map; map = map->next)
+            for (int i = 0; i < 256; i++)
+                if (map->entries[i].tid)
+                    map->entries[i].tid = new_entry(run, map->entries[i].tid);
+    if (!engine->thread_store || !*engine->thread_store)
+        return;
+    char *link = *(char **)(*engine->thread_store + engine->first_link);
+    for (int guard = 0; link && guard < 4 * SM_MAX_THREADS; guard++, link = *(char **)link) {
+        size_t *id = (size_t *)(link - engine->link_next + engine->os_id);
+        *id = new_entry(run, *id);
+    }
+}
+
+static int holds(const char *pointer, int offset, int tid)
+{
+    return *(const int *)(pointer + offset) == tid;
+}
+
+// Where glibc keeps the id of a thread in its struct pthread: the one place that is right for the caller and for every parked thread. One
+// thread would not do: process 1's id, 1, stands in many places.
+int sm__learn_tid_offset(sm_run *run)
+{
+    enum { STRUCT_SIZE = 2304 };
+    int found = -1;
+    if (sm__engine.tid_offset >= 0)
+        return 0;
+    for (int offset = 0; offset < STRUCT_SIZE; offset += 4) {
+        int right = holds(run->caller_pointer, offset, run->caller), threads = 1;
+        for (int i = 0; right && i < sm__slot_count; i++)
+            if (atomic_load(&sm__slots[i].state) == SM_SLOT_PARKED) {
+                right = holds(sm__slots[i].thread_pointer, offset, atomic_load(&sm__slots[i].tid));
+                threads++;
+            }
+        if (!right || (threads == 1 && run->caller < 1024))
+            continue;
+        if (found >= 0)
+            return -ENOTSUP;
+        found = offset;
+    }
+    sm__engine.tid_offset = found;
+    return found < 0 ? -ENOTSUP : 0;
+}

@@ -1,0 +1,136 @@
+// CHILD-SAFE: the threads of this process: their list, and what kind of thread each is.
+#include "engine.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+sm_slot sm__slots[SM_MAX_THREADS];
+int sm__slot_count;
+
+struct directory_entry { uint64_t inode; int64_t offset; unsigned short length; unsigned char type; char name[]; };
+
+sm_slot *sm__slot_of(int tid)
+{
+    for (int i = 0; i < sm__slot_count; i++)
+        if (atomic_load_explicit(&sm__slots[i].tid, memory_order_relaxed) == tid)
+            return &sm__slots[i];
+    return NULL;
+}
+
+static void add_slot(int tid)
+{
+    sm_slot *slot = &sm__slots[sm__slot_count];
+    memset(slot, 0, sizeof *slot);
+    slot->syscall = -1;
+    slot->mode = SM_MODE_UNKNOWN;
+    atomic_store(&slot->tid, tid);   // the signal handler looks for its own id: from here on it finds a whole slot
+    sm__slot_count++;
+}
+
+// Adds every task that has no slot yet; returns how many, or -errno.
+int sm__list_new_tasks(int self)
+{
+    static _Alignas(8) char buffer[32768];
+    int folder = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC), added = 0;
+    if (folder < 0)
+        return -errno;
+    for (long got; (got = syscall(SYS_getdents64, folder, buffer, sizeof buffer)) > 0;) {
+        for (long at = 0; at < got;) {
+            struct directory_entry *entry = (struct directory_entry *)(buffer + at);
+            const char *digits = entry->name;
+            int tid = (int)sm__parse(&digits, 10);
+            at += entry->length;
+            if (tid == 0 || tid == self || sm__slot_of(tid))
+                continue;
+            if (sm__slot_count == SM_MAX_THREADS) {
+                close(folder);
+                return -E2BIG;
+            }
+            add_slot(tid);
+            added++;
+        }
+    }
+    close(folder);
+    return added;
+}
+
+// Walks the runtime's own thread list (all threads are parked, so it stands still) and notes what it says about each slot.
+SM_UNSANITIZED void sm__read_managed(void)
+{
+    const sm_engine *engine = &sm__engine;
+    if (!engine->thread_store || !*engine->thread_store)
+        return;
+    char *link = *(char **)(*engine->thread_store + engine->first_link);
+    for (int guard = 0; link && guard < 4 * SM_MAX_THREADS; guard++, link = *(char **)link) {
+        char *thread = link - engine->link_next;
+        sm_slot *slot = sm__slot_of((int)*(size_t *)(thread + engine->os_id));
+        if (!slot)
+            continue;
+        slot->managed = thread;
+        slot->managed_id = *(int32_t *)(thread + engine->managed_id);
+        slot->managed_state = *(uint32_t *)(thread + engine->state);
+        slot->mode = *(int32_t *)(thread + engine->preemptive_disabled) ? SM_MODE_COOPERATIVE : SM_MODE_PREEMPTIVE;
+    }
+}
+
+SM_UNSANITIZED char *sm__managed_thread_of(int tid)
+{
+    const sm_engine *engine = &sm__engine;
+    if (!engine->thread_store || !*engine->thread_store)
+        return NULL;
+    char *link = *(char **)(*engine->thread_store + engine->first_link);
+    for (int guard = 0; link && guard < 4 * SM_MAX_THREADS; guard++, link = *(char **)link)
+        if ((int)*(size_t *)(link - engine->link_next + engine->os_id) == tid)
+            return link - engine->link_next;
+    return NULL;
+}
+
+const char *sm__kind_name(int kind)
+{
+    static const char *const names[] = { "calling", "main", "runtime", "thread-pool", "thread-pool gate", "timer", "socket", "StartMethods", "user",
+                                         "foreign native" };
+    return kind >= 0 && kind <= SM_THREAD_FOREIGN ? names[kind] : "unknown";
+}
+
+static int starts(const char *name, const char *prefix)
+{
+    return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+// A thread's name is inherited from its creator until it gets one, so a name alone proves nothing: a user's unnamed thread that a pool
+// worker started is called ".NET TP Worker" too. The runtime's state bits decide where they can.
+static int kind_of(const sm_slot *slot, int process)
+{
+    enum { TS_POOL_WORKER = 0x01000000 };   // CoreCLR's Thread::TS_TPWorkerThread
+    const char *name = slot->name;
+    if (atomic_load(&slot->tid) == process)
+        return SM_THREAD_MAIN;
+    if (slot->managed) {
+        if (slot->managed_state & TS_POOL_WORKER)
+            return starts(name, ".NET TP Gate") ? SM_THREAD_GATE : SM_THREAD_POOL;
+        if (starts(name, ".NET TP Gate") || starts(name, ".NET TP Wait"))
+            return SM_THREAD_GATE;
+        if (starts(name, ".NET Timer"))
+            return SM_THREAD_TIMER;
+        if (starts(name, ".NET Sockets"))
+            return SM_THREAD_SOCKETS;
+        if (starts(name, "StartMethods"))
+            return SM_THREAD_LIBRARY;
+        return starts(name, ".NET ") && !starts(name, ".NET TP") && !starts(name, ".NET Long") ? SM_THREAD_RUNTIME : SM_THREAD_USER;
+    }
+    if (starts(name, ".NET TP Gate"))
+        return SM_THREAD_GATE;
+    if (starts(name, "StartMethods"))
+        return SM_THREAD_LIBRARY;
+    if (starts(name, ".NET ") && !starts(name, ".NET TP"))
+        return SM_THREAD_RUNTIME;
+    size_t length = strlen(name);
+    return length > 4 && strcmp(name + length - 4, "-ust") == 0 ? SM_THREAD_RUNTIME : SM_THREAD_FOREIGN;
+}
+
+void sm__classify(int process)
+{
+    for (int i = 0; i < sm__slot_count; i++)
+        if (atomic_load(&sm__slots[i].state) == SM_SLOT_PARKED)
+            sm__slots[i].kind = kind_of(&sm__slots[i], process);
+}
