@@ -1,0 +1,71 @@
+using System.Runtime.InteropServices;
+using StartMethods.Interop;
+
+namespace StartMethods.Forking;
+
+/// <summary>The native engine as the managed side sees it: whether this runtime can be forked, and one fork.</summary>
+/// <remarks>It asks nobody whether a fork is wise: that is <c>ForkSafety</c>'s business, which is asked before.</remarks>
+internal static class ForkEngine
+{
+    private static readonly Lazy<string?> Unsupported = new(SetUp);
+
+    /// <summary>Why this process cannot be forked, in one sentence; null where it can.</summary>
+    internal static string? UnsupportedReason =>
+        Unsupported.Value ?? (IsForeignChild ? "this process was made by a fork(2) that StartMethods did not make: no thread of the runtime but this one lives here" : null);
+
+    /// <summary>Whether this process is the child of somebody else's fork(2), in which the runtime has no other thread.</summary>
+    internal static bool IsForeignChild => !Native.IsPortable && Native.ForkIsForeignChild() != 0;
+
+    /// <summary>Forks this process. Returns twice.</summary>
+    /// <exception cref="StartMethodNotSupportedException">This runtime or system cannot be forked.</exception>
+    /// <exception cref="StartMethodException">There is no child; the message names the thread that stood in the way, or the system's error.</exception>
+    internal static ForkOutcome Fork(ForkRequest request)
+    {
+        if (UnsupportedReason is { } reason)
+            throw new StartMethodNotSupportedException($"fork: {reason}");
+        int[] kept = new int[request.KeptSockets.Count];
+        for (int i = 0; i < kept.Length; i++)
+            kept[i] = (int)request.KeptSockets[i].DangerousGetHandle();
+        ThreadPolicy[] policies = [.. request.Threads];
+        int pid = Native.Fork(request.Flags, Microseconds(request.Deadline), Microseconds(request.QuietTime), kept, policies, out NativeForkResult result);
+        if (pid < 0)
+            throw Failure(-pid, result);
+        if (pid == 0)
+            ChildReset.Run();
+        return new ForkOutcome
+        {
+            ProcessId = pid,
+            Pidfd = pid == 0 ? null : new FileDescriptor(result.Pidfd),
+            Measures = ForkMeasures.From(result),
+        };
+    }
+
+    private static ulong Microseconds(TimeSpan time) => (ulong)Math.Max(0, time.Ticks / TimeSpan.TicksPerMicrosecond);
+
+    private static StartMethodException Failure(int errno, in NativeForkResult result)
+    {
+        string why = result.Why.Length > 0 ? result.Why : "the child could not be made";
+        string remedy = result.Culprit != 0 ? "; let it finish or wait before the fork, fork with ForkThreads.All, or use the fork server or spawn" : "";
+        return new StartMethodException($"fork: {why}: {NativeError.Describe(errno)}, after {result.Tries} tries{remedy}") { ErrorNumber = errno };
+    }
+
+    private static string? SetUp()
+    {
+        if (Native.UnavailableReason is { } reason)
+            return reason;
+        if (RuntimeInformation.ProcessArchitecture != Architecture.X64)
+            return $"the fork engine knows x64 only, and this is {RuntimeInformation.ProcessArchitecture}";
+        if (!NativeLibrary.TryLoad(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "libcoreclr.so"), out nint runtime))
+            return "libcoreclr.so is not a library of its own here (a single-file application): the engine cannot read it";
+        if (!NativeLibrary.TryGetExport(runtime, "DotNetRuntimeContractDescriptor", out nint descriptor))
+            return $"this runtime ({RuntimeInformation.FrameworkDescription}) does not describe itself (no DotNetRuntimeContractDescriptor)";
+        ForkSetup setup = new() { ContractDescriptor = descriptor, NeedsThreadMap = Environment.Version >= new Version(10, 0, 4) ? 1u : 0u };
+        if (NativeLibrary.TryLoad("libc.so.6", out nint libc))
+        {
+            if (NativeLibrary.TryGetExport(libc, "__rseq_offset", out nint offset) && NativeLibrary.TryGetExport(libc, "__rseq_size", out nint size))
+                (setup.RseqOffset, setup.RseqSize) = (offset, size);
+        }
+        int result = Native.ForkSetupEngine(setup, out string why);
+        return result >= 0 ? null : why.Length > 0 ? why : NativeError.Describe(-result);
+    }
+}

@@ -1,0 +1,22 @@
+using System.Runtime.InteropServices;
+using StartMethods.Interop;
+
+namespace StartMethods.Forking;
+
+/// <summary>What one fork is asked to do.</summary>
+internal sealed record ForkRequest
+{
+    /// <summary>How long to look for a moment at which every thread can be parked, before failing with the culprit named.</summary>
+    internal TimeSpan Deadline { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How much of that to spend on waiting for a moment at which no thread is busy, so that nothing has to be repaired in the child.</summary>
+    internal TimeSpan QuietTime { get; init; } = TimeSpan.FromMilliseconds(3);
+
+    internal ForkFlags Flags { get; init; }
+
+    /// <summary>Descriptors of sockets that the child keeps; all others are dead ends there.</summary>
+    internal IReadOnlyList<SafeHandle> KeptSockets { get; init; } = [];
+
+    /// <summary>What becomes of single threads, where it is not what the flags say.</summary>
+    internal IReadOnlyList<ThreadPolicy> Threads { get; init; } = [];
+}

@@ -1,0 +1,140 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace StartMethods.Interop;
+
+/// <summary>SM_FORK_*.</summary>
+[Flags]
+internal enum ForkFlags : uint { None = 0, ReviveAll = 1, CloneParent = 2, NoWait = 4, KeepSockets = 8, Strict = 16 }
+
+/// <summary>SM_THREAD_*: what a thread is for.</summary>
+internal enum NativeThreadKind { Caller, Main, Runtime, Pool, Gate, Timer, Sockets, Library, User, Foreign }
+
+/// <summary>sm_fork_setup.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct ForkSetup
+{
+    internal uint Size, NeedsThreadMap;
+    internal nint ContractDescriptor, RseqOffset, RseqSize;
+}
+
+/// <summary>sm_thread_policy: what becomes of one thread in the child.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct ThreadPolicy
+{
+    internal int ThreadId, Action;
+    internal const int Revive = 0, Freeze = 1;
+}
+
+/// <summary>sm_fork_options.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct NativeForkOptions
+{
+    internal uint Size;
+    internal ForkFlags Flags;
+    internal ulong DeadlineMicroseconds, QuietMicroseconds;
+    internal int* Kept;
+    internal ThreadPolicy* Policies;
+    internal uint KeptCount, PolicyCount;
+}
+
+/// <summary>sm_fork_result.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct NativeForkResult
+{
+    internal uint Size;
+    internal int ProcessId, Pidfd, Tries;
+    internal ulong CaptureNanoseconds, ForkNanoseconds, ChildNanoseconds, ParkedNanoseconds;
+    internal uint Threads, Revived, Frozen, Owners;
+    internal int Quiet, Culprit;
+    internal NativeThreadKind CulpritKind;
+    internal int CulpritSyscall;
+    private fixed byte _culpritName[16];
+    private fixed byte _why[232];
+
+    internal readonly string CulpritName { get { fixed (byte* name = _culpritName) return Text(name, 16); } }
+    internal readonly string Why { get { fixed (byte* why = _why) return Text(why, 232); } }
+
+    internal static string Text(byte* text, int size) => Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpan(ref *text, size) is var all && all.IndexOf((byte)0) is >= 0 and var end ? all[..end] : all);
+}
+
+/// <summary>sm_thread_info.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct NativeThreadInfo
+{
+    internal int ThreadId;
+    internal NativeThreadKind Kind;
+    internal int ManagedId, Mode, Syscall, Parked, Detail;
+    internal uint State;
+    private fixed byte _name[16];
+
+    internal readonly string Name { get { fixed (byte* name = _name) return NativeForkResult.Text(name, 16); } }
+}
+
+internal static unsafe partial class Native
+{
+    /// <summary>Returns twice: 0 in the child. Only <c>Forking.ForkEngine</c> calls it.</summary>
+    [LibraryImport(Library, EntryPoint = "sm_fork")]
+    private static partial int Fork(NativeForkOptions* options, NativeForkResult* result);
+
+    [LibraryImport(Library, EntryPoint = "sm_fork_setup_engine")]
+    private static partial int ForkSetupEngine(ForkSetup* setup, byte* why, int whySize);
+
+    [LibraryImport(Library, EntryPoint = "sm_fork_inspect")]
+    private static partial int ForkInspect(NativeForkOptions* options, NativeThreadInfo* threads, int capacity);
+
+    [LibraryImport(Library, EntryPoint = "sm_fork_is_foreign_child")]
+    internal static partial int ForkIsForeignChild();
+
+    [LibraryImport(Library, EntryPoint = "sm_fork_gettid")]
+    internal static partial int ThreadId();
+
+    internal static int ForkSetupEngine(ForkSetup setup, out string why)
+    {
+        const int size = 256;
+        byte* text = stackalloc byte[size];
+        text[0] = 0;
+        setup.Size = (uint)sizeof(ForkSetup);
+        int result = ForkSetupEngine(&setup, text, size);
+        why = NativeForkResult.Text(text, size);
+        return result;
+    }
+
+    /// <summary>Returns twice: 0 in the child.</summary>
+    internal static int Fork(ForkFlags flags, ulong deadlineMicroseconds, ulong quietMicroseconds, ReadOnlySpan<int> kept, ReadOnlySpan<ThreadPolicy> policies,
+        out NativeForkResult result)
+    {
+        fixed (int* keptNumbers = kept)
+        fixed (ThreadPolicy* threadPolicies = policies)
+        {
+            NativeForkOptions options = new()
+            {
+                Size = (uint)sizeof(NativeForkOptions), Flags = flags, DeadlineMicroseconds = deadlineMicroseconds, QuietMicroseconds = quietMicroseconds,
+                Kept = keptNumbers, KeptCount = (uint)kept.Length, Policies = threadPolicies, PolicyCount = (uint)policies.Length,
+            };
+            NativeForkResult outcome = new() { Size = (uint)sizeof(NativeForkResult) };
+            int pid = Fork(&options, &outcome);
+            result = outcome;
+            return pid;
+        }
+    }
+
+    /// <summary>Every thread but the caller: as many as there are, in an array of that length.</summary>
+    internal static int ForkInspect(out NativeThreadInfo[] threads)
+    {
+        NativeForkOptions options = new() { Size = (uint)sizeof(NativeForkOptions) };
+        for (int capacity = 64; ; capacity *= 2)
+        {
+            threads = new NativeThreadInfo[capacity];
+            int count;
+            fixed (NativeThreadInfo* first = threads)
+                count = ForkInspect(&options, first, capacity);
+            if (count <= capacity)
+            {
+                threads = count < 0 ? [] : threads[..count];
+                return count;
+            }
+        }
+    }
+}
