@@ -1,13 +1,18 @@
 namespace StartMethods.Benchmarks;
 
 /// <summary>Starting another program, and a function in a fresh process.</summary>
-internal sealed class SpawnBenchmarks : BenchmarkGroup
+internal sealed partial class SpawnBenchmarks : BenchmarkGroup
 {
     private const string Program = "/bin/true";
 
     internal override string Name => "spawn";
 
     internal override IEnumerable<Comparison> Comparisons()
+    {
+        return Programs().Concat(Functions()).Concat(LargePayloads());
+    }
+
+    private static IEnumerable<Comparison> Programs()
     {
         foreach (int megabytes in (int[])[0, 1024])
         {
@@ -88,5 +93,4 @@ internal sealed class SpawnBenchmarks : BenchmarkGroup
                 live.Enqueue(Process.Start(Program));
         }
     }
-
 }
