@@ -51,14 +51,9 @@ internal static class Relaunch
 
     private static RelaunchCommand ThroughWorkerHost()
     {
-        string library = Location(typeof(Relaunch).Assembly);
-        string folder = library.Length > 0 ? Path.GetDirectoryName(library)! : AppContext.BaseDirectory;
-        string host = Path.Combine(folder, WorkerHost);
-        if (!File.Exists(host))
-            throw new StartMethodException($"{EntryName()} cannot be started again as a child: it has no module initializer of StartMethods (is the package referenced, and are its build assets "
-                + $"not excluded?), and {WorkerHost}, which would run in its place, is not in {folder}");
         string? deps = DepsFile();
-        string runtimeConfig = RuntimeConfig(deps, folder);
+        string host = WorkerHostPath(deps);
+        string runtimeConfig = RuntimeConfig(deps, Path.GetDirectoryName(host)!);
         List<string> arguments = ["exec", "--runtimeconfig", runtimeConfig];
         if (deps is not null)
             arguments.AddRange(["--depsfile", deps]);
@@ -69,6 +64,18 @@ internal static class Relaunch
         }
         arguments.Add(host);
         return new RelaunchCommand(Muxer(), arguments, NeedsHook: false);
+    }
+
+    /// <summary>Beside the application: the library itself may lie in a folder for its platform.</summary>
+    private static string WorkerHostPath(string? deps)
+    {
+        foreach (string? folder in (string?[])[Path.GetDirectoryName(deps), AppContext.BaseDirectory, Path.GetDirectoryName(Location(typeof(Relaunch).Assembly))])
+        {
+            if (!string.IsNullOrEmpty(folder) && File.Exists(Path.Combine(folder, WorkerHost)))
+                return Path.Combine(folder, WorkerHost);
+        }
+        throw new StartMethodException($"{EntryName()} cannot be started again as a child: it has no module initializer of StartMethods (is the package referenced, and are its build assets "
+            + $"not excluded?), and {WorkerHost}, which would run in its place, is not in {AppContext.BaseDirectory}");
     }
 
     private static string? DepsFile()
