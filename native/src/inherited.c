@@ -201,12 +201,13 @@ int sm__own_descriptors(sm_run *run)
     return error;
 }
 
-// The pipes' read ends, as the threads that are parked in them show: read(fd) and poll({fd}). Remembered, since they never change.
+// The pipes' read ends, as the threads that are parked in them show: read(fd) and poll({fd}). Remembered, since they never change. (The signal
+// thread gets a managed Thread with the first handler that it runs, so that says nothing.)
 SM_UNSANITIZED void sm__learn_pipes(void)
 {
     for (int i = 0; i < sm__slot_count; i++) {
         const sm_slot *slot = &sm__slots[i];
-        if (atomic_load(&slot->state) != SM_SLOT_PARKED || !slot->parked || slot->managed)
+        if (atomic_load(&slot->state) != SM_SLOT_PARKED || !slot->parked)
             continue;
         if (strcmp(slot->name, ".NET SigHandler") == 0 && slot->syscall == SYS_read)
             sm__engine.signal_pipe = (int)slot->argument[0];

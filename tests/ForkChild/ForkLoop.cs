@@ -8,6 +8,12 @@ namespace StartMethods.ForkChild;
 /// <summary>Forks <c>count</c> times; each child runs the body and leaves with its result. Prints one line and returns 0 if all children returned 0.</summary>
 internal static class ForkLoop
 {
+    /// <summary>FORKCHILD_FLAGS: SM_FORK_* names, as ForkFlags spells them.</summary>
+    private static readonly ForkRequest Request = new()
+    {
+        Flags = Enum.Parse<ForkFlags>(Environment.GetEnvironmentVariable("FORKCHILD_FLAGS") ?? "None"),
+    };
+
     internal static int Run(string verb, Func<int> body, int count)
     {
         int whole = 0;
@@ -19,7 +25,7 @@ internal static class ForkLoop
             ForkOutcome outcome;
             try
             {
-                outcome = ForkEngine.Fork(new ForkRequest());
+                outcome = ForkEngine.Fork(Request);
             }
             catch (StartMethodException e)
             {
@@ -52,6 +58,19 @@ internal static class ForkLoop
         Console.WriteLine($"{verb}: {whole}/{count} whole; capture p50 {P(capture, .5):F0} p99 {P(capture, .99):F0} µs, clone {P(clone, .5):F0}, revival {P(revival, .5):F0}, start to reaped {P(total, .5):F0} µs"
             + string.Concat(bad.Select(b => $"\n  {b.Value} × {b.Key}")));
         return whole == count ? 0 : 1;
+    }
+
+    /// <summary>Runs a scenario <c>count</c> times; stops at the first that goes wrong.</summary>
+    internal static int Run(string verb, Func<string?> scenario, int count)
+    {
+        for (int i = 0; i < count; i++)
+            if (scenario() is { } wrong)
+            {
+                Console.WriteLine($"{verb}: {i}/{count} as expected; then {wrong}");
+                return 1;
+            }
+        Console.WriteLine($"{verb}: {count}/{count} as expected");
+        return 0;
     }
 
     private static void Leave(Func<int> body)
