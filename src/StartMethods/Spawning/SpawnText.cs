@@ -1,3 +1,5 @@
+using StartMethods.Interop;
+
 namespace StartMethods.Spawning;
 
 /// <summary>The strings of a start: C strings end at a NUL, and a variable's name at its first '='.</summary>
@@ -8,26 +10,20 @@ internal static class SpawnText
             ? throw new ArgumentException($"'{text.Replace("\0", "\\0", StringComparison.Ordinal)}' contains a NUL character, which no argument, path or variable can.", parameter)
             : text;
 
-    internal static List<string> Environment(SpawnInfo info)
+    internal static StringBlock Environment(SpawnInfo info)
     {
-        // A copy of the current one needs no dictionary in between.
-        List<string> block = [];
         if (!info.HasEnvironment)
-        {
-            System.Collections.IDictionaryEnumerator variables = System.Environment.GetEnvironmentVariables().GetEnumerator();
-            while (variables.MoveNext())
-                block.Add($"{variables.Key}={variables.Value}");
-            return block;
-        }
+            return CurrentEnvironment.Block();
+        List<string> lines = [];
         foreach ((string name, string? value) in info.Environment)
         {
             if (value is null)
                 continue;
             if (name.Length == 0 || name.Contains('='))
                 throw new ArgumentException($"'{name}' is no name of an environment variable.", nameof(SpawnInfo.Environment));
-            block.Add($"{Check(name, nameof(SpawnInfo.Environment))}={Check(value, nameof(SpawnInfo.Environment))}");
+            lines.Add($"{Check(name, nameof(SpawnInfo.Environment))}={Check(value, nameof(SpawnInfo.Environment))}");
         }
-        return block;
+        return new StringBlock(lines);
     }
 
     internal static string[] Arguments(SpawnInfo info)

@@ -85,6 +85,8 @@ internal sealed class StdioWiring : IDisposable
 
     private SpawnDescriptor[] Arrange(SpawnInfo info, StandardStreams streams, int[] standard)
     {
+        if (info.InheritedHandles.Count == 0)
+            return [new(standard[0], 0), new(standard[1], 1), new(standard[2], 2)];
         SortedDictionary<int, int> sources = new() { [0] = standard[0], [1] = standard[1], [2] = standard[2] };
         HashSet<int> chosen = [];
         foreach ((SafeHandle handle, int descriptor) in info.InheritedHandles)

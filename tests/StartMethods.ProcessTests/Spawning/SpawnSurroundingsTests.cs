@@ -140,7 +140,7 @@ public class SpawnSurroundingsTests : IsolatedProcessTest
         {
             File = "/bin/sh",
             Arguments = ["sh", "-c", script],
-            Environment = ["PATH=/usr/bin:/bin"],
+            Environment = new StringBlock(["PATH=/usr/bin:/bin"]),
             Descriptors = [new(0, 0), new(1, 1), new(2, 2)],
         };
         Assert.That(call.Invoke(out SpawnResult result), Is.Zero);

@@ -109,7 +109,7 @@ internal static class SpawnVerbs
         hoard.ForEach(handle => handle.Dispose());
         SpawnOutput output = await SpawnedProcess.RunAsync("echo", ["works again"]);
         int after = Directory.GetFileSystemEntries("/proc/self/fd").Length;
-        return await Say($"{string.Join("; ", errors)}|{after - before} leaked|{output.Text.Trim()}");
+        return await Say($"{string.Join("; ", errors)}|{Math.Max(0, after - before)} leaked|{output.Text.Trim()}");
     }
 
     private static void Fill(List<SafeFileHandle> hoard)
