@@ -10,6 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)0)
+#endif
+
 #ifndef CLONE_PIDFD
 #define CLONE_PIDFD 0x00001000
 #endif
@@ -48,6 +54,8 @@ static pid_t start_child(sm__spawn_job *job, int *pidfd)
     for (int attempt = 0;; attempt++) {
         *pidfd = -1;
         pid_t pid = clone(child_main, stack + sizeof stack, flags | with_pidfd, job, pidfd);
+        // A child that execs never leaves its frames: their red zones would stay in the shadow memory that it shared with us.
+        ASAN_UNPOISON_MEMORY_REGION(stack, sizeof stack);
         if (pid >= 0)
             return pid;
         if (with_pidfd && (errno == EINVAL || errno == ENOSYS || errno == EPERM))

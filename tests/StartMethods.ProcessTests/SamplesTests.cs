@@ -4,6 +4,7 @@ using StartMethods.Tests.Layout;
 namespace StartMethods.ProcessTests;
 
 /// <summary>Every sample is run, so that none can rot.</summary>
+[Category("Portable")]
 public class SamplesTests
 {
     [Test, CancelAfter(60_000)]
