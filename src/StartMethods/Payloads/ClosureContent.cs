@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 
@@ -12,10 +11,15 @@ internal sealed class ClosureContent : Content
 {
     private readonly FieldInfo[] _fields;
     private readonly ulong _all;
-    private readonly ConcurrentDictionary<ulong, FieldsPlan> _plans = new();
-    private Selection? _last;
+    private Selection? _selections;
 
-    private sealed record Selection(ulong Mask, FieldsPlan Plan);
+    // A list of the few selections that there are, the newest first.
+    private sealed class Selection(ulong mask, FieldsPlan plan, Selection? next)
+    {
+        internal readonly ulong Mask = mask;
+        internal readonly FieldsPlan Plan = plan;
+        internal readonly Selection? Next = next;
+    }
 
     internal ClosureContent(Type type) : base(type)
     {
@@ -47,10 +51,14 @@ internal sealed class ClosureContent : Content
 
     private FieldsPlan PlanFor(ulong mask)
     {
-        if (_last is { } last && last.Mask == mask)
-            return last.Plan;
-        FieldsPlan plan = _plans.GetOrAdd(mask, CreatePlan);
-        _last = new Selection(mask, plan);
+        Selection? first = Volatile.Read(ref _selections);
+        for (Selection? known = first; known is not null; known = known.Next)
+        {
+            if (known.Mask == mask)
+                return known.Plan;
+        }
+        FieldsPlan plan = CreatePlan(mask);
+        Interlocked.CompareExchange(ref _selections, new Selection(mask, plan, first), first); // whoever loses makes it again next time
         return plan;
     }
 

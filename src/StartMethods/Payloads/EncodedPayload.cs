@@ -6,6 +6,8 @@ namespace StartMethods.Payloads;
 /// <summary>What is to be sent: bytes in a pooled buffer, handles that are lent by their owners, large buffers that are referenced, not copied.</summary>
 internal sealed class EncodedPayload : IDisposable
 {
+    // Not Array.Empty<T>(), whose code for this type every child would have to compile.
+    private static readonly ReadOnlyMemory<byte>[] NoBuffers = new ReadOnlyMemory<byte>[0];
     private byte[]? _buffer;
     private readonly int _length;
 
@@ -14,7 +16,7 @@ internal sealed class EncodedPayload : IDisposable
         _buffer = buffer;
         _length = length;
         Handles = handles ?? [];
-        Buffers = buffers ?? [];
+        Buffers = buffers ?? NoBuffers;
     }
 
     /// <summary>Valid until <see cref="Dispose"/>.</summary>

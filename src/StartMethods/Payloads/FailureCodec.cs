@@ -59,26 +59,26 @@ internal static class FailureCodec
 
     private static void WriteData(GraphWriter writer, Exception exception)
     {
-        var entries = new List<DictionaryEntry>();
+        var entries = new List<object?>();
         try
         {
             foreach (DictionaryEntry entry in exception.Data)
             {
-                if (IsSimple(entry.Key) && (entry.Value is null || IsSimple(entry.Value)) && entries.Count < MaximumData)
-                    entries.Add(entry);
+                if (IsSimple(entry.Key) && (entry.Value is null || IsSimple(entry.Value)) && entries.Count < 2 * MaximumData)
+                {
+                    entries.Add(entry.Key);
+                    entries.Add(entry.Value);
+                }
             }
         }
         catch (Exception)
         {
             entries.Clear(); // an exception's own Data that throws is left out; the exception matters more
         }
-        writer.WriteMapHeader(entries.Count);
+        writer.WriteMapHeader(entries.Count / 2);
         Codec any = Codecs.For(typeof(object));
-        foreach (DictionaryEntry entry in entries)
-        {
-            any.WriteBoxed(writer, entry.Key);
-            any.WriteBoxed(writer, entry.Value);
-        }
+        foreach (object? entry in entries)
+            any.WriteBoxed(writer, entry);
     }
 
     private static bool IsSimple(object value) => value is string text ? text.Length <= MaximumMessage : value is int or long or bool or double or Guid or DateTime or TimeSpan or decimal or char;
@@ -114,8 +114,8 @@ internal static class FailureCodec
         reader.IsResult = true; // text about an error never names a type, whoever sent it
         for (int i = 0; i < entries; i++)
         {
-            object key = any.ReadBoxed(reader) ?? throw MessagePackReader.Malformed("a key of an exception's data is missing");
-            failure.Data.Add((key, any.ReadBoxed(reader)));
+            failure.Data.Add(any.ReadBoxed(reader) ?? throw MessagePackReader.Malformed("a key of an exception's data is missing"));
+            failure.Data.Add(any.ReadBoxed(reader));
         }
         reader.IsResult = wasResult;
         int count = reader.ReadArrayHeader();

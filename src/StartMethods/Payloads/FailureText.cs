@@ -16,7 +16,7 @@ internal sealed class FailureText
     internal required string? StackTrace { get; init; }
     internal required int HResult { get; init; }
     internal required int Code { get; init; }
-    internal List<(object Key, object? Value)> Data { get; } = [];
+    internal List<object?> Data { get; } = []; // key, value, key, value …
     internal List<Exception> Inner { get; } = [];
 
     internal Exception Rebuild()
@@ -25,8 +25,8 @@ internal sealed class FailureText
         exception.HResult = HResult;
         try
         {
-            foreach ((object key, object? value) in Data)
-                exception.Data[key] = value;
+            for (int i = 0; i < Data.Count; i += 2)
+                exception.Data[Data[i]!] = Data[i + 1];
             if (!string.IsNullOrEmpty(StackTrace))
                 ExceptionDispatchInfo.SetRemoteStackTrace(exception, StackTrace);
         }

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 
 namespace StartMethods.Payloads;
@@ -10,9 +9,13 @@ namespace StartMethods.Payloads;
 /// </summary>
 internal sealed class Function
 {
-    private static readonly ConcurrentDictionary<(MethodInfo, Type), Function> ByMethod = new();
-    private static readonly ConcurrentDictionary<byte[], Function> ByDefinition = new(BytesComparer.Instance);
+    // A table of our own, by the bytes of the definition: a dictionary with a key like that is not in the framework's compiled code, and
+    // compiling it would cost a fresh child more than everything else that it does here.
+    private const int Buckets = 256;
+    private static readonly Function?[] ReadFunctions = new Function?[Buckets];
     private readonly byte[] _definition;
+    private int _hash;
+    private Function? _sameBucket, _sameMethod;
     private ClosureUsage? _usage;
     private bool _usageIsKnown;
     private JobShape? _shape;
@@ -25,6 +28,12 @@ internal sealed class Function
         // A delegate of a static method may be bound to its first argument.
         Type target = !method.IsStatic ? method.DeclaringType! : method.GetParameters() is [{ ParameterType: { IsValueType: false } first }, ..] ? first : typeof(object);
         TargetSlot = new ReferenceCodec(target.IsValueType ? typeof(object) : target);
+    }
+
+    // Only where bodies are sent from; a child that runs one never makes this.
+    private static class Written
+    {
+        internal static readonly ConcurrentDictionary<MethodInfo, Function> ByMethod = new();
     }
 
     internal MethodInfo Method { get; }
@@ -57,7 +66,21 @@ internal sealed class Function
     {
         if (!body.HasSingleTarget)
             throw new PayloadException($"A delegate that combines {body.GetInvocationList().Length} methods cannot travel to another process. Send one lambda that calls them all.");
-        return ByMethod.GetOrAdd((body.Method, body.GetType()), static key => Define(key.Item1, key.Item2));
+        MethodInfo method = body.Method;
+        Type type = body.GetType();
+        Function first = Written.ByMethod.TryGetValue(method, out Function? known) ? known : Written.ByMethod.GetOrAdd(method, Define(method, type));
+        for (Function? function = first; function is not null; function = Volatile.Read(ref function._sameMethod))
+        {
+            if (function.DelegateType == type)
+                return function;
+        }
+        Function added = Define(method, type);
+        lock (first)
+        {
+            added._sameMethod = first._sameMethod;
+            Volatile.Write(ref first._sameMethod, added);
+        }
+        return added;
     }
 
     private static Function Define(MethodInfo method, Type delegateType)
@@ -72,9 +95,14 @@ internal sealed class Function
 
     internal static Function Read(ReadOnlySpan<byte> definition)
     {
-        ConcurrentDictionary<byte[], Function>.AlternateLookup<ReadOnlySpan<byte>> lookup = ByDefinition.GetAlternateLookup<ReadOnlySpan<byte>>();
-        if (lookup.TryGetValue(definition, out Function? function))
-            return function;
+        HashCode code = default;
+        code.AddBytes(definition);
+        int hash = code.ToHashCode();
+        for (Function? known = Volatile.Read(ref ReadFunctions[hash & (Buckets - 1)]); known is not null; known = known._sameBucket)
+        {
+            if (known._hash == hash && definition.SequenceEqual(known._definition))
+                return known;
+        }
         byte[] bytes = definition.ToArray();
         var reader = new GraphReader();
         reader.SetInput(bytes);
@@ -82,30 +110,16 @@ internal sealed class Function
         MethodInfo method = reader.ReadMethod();
         if (!delegateType.IsSubclassOf(typeof(MulticastDelegate)) || reader.Remaining != 0)
             throw MessagePackReader.Malformed("a function is not defined as one");
-        return ByDefinition.GetOrAdd(bytes, new Function(method, delegateType, bytes));
+        var function = new Function(method, delegateType, bytes) { _hash = hash };
+        lock (ReadFunctions)
+        {
+            function._sameBucket = ReadFunctions[hash & (Buckets - 1)];
+            Volatile.Write(ref ReadFunctions[hash & (Buckets - 1)], function);
+        }
+        return function;
     }
 
     internal Delegate Bind(Type delegateType, object? target) => target is null
         ? Delegate.CreateDelegate(delegateType, Method)
         : Delegate.CreateDelegate(delegateType, target, Method);
-
-    private sealed class BytesComparer : IEqualityComparer<byte[]>, IAlternateEqualityComparer<ReadOnlySpan<byte>, byte[]>
-    {
-        internal static readonly BytesComparer Instance = new();
-
-        public bool Equals(byte[]? x, byte[]? y) => x.AsSpan().SequenceEqual(y);
-
-        public int GetHashCode([DisallowNull] byte[] obj) => GetHashCode(obj.AsSpan());
-
-        public byte[] Create(ReadOnlySpan<byte> alternate) => alternate.ToArray();
-
-        public bool Equals(ReadOnlySpan<byte> alternate, byte[] other) => alternate.SequenceEqual(other);
-
-        public int GetHashCode(ReadOnlySpan<byte> alternate)
-        {
-            HashCode hash = default;
-            hash.AddBytes(alternate);
-            return hash.ToHashCode();
-        }
-    }
 }

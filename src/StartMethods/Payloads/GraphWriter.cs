@@ -4,7 +4,7 @@ namespace StartMethods.Payloads;
 internal sealed partial class GraphWriter : MessagePackWriter
 {
     private readonly WrittenObjects _objects = new();
-    private readonly Queue<(int Id, object Value, Content Content, ClosureUsage? Usage)> _deferred = new();
+    private readonly Queue<DeferredObject> _deferred = new();
     private int _depth;
 
     /// <summary>Which captured fields the body being written uses; null writes all of a closure.</summary>
@@ -62,7 +62,7 @@ internal sealed partial class GraphWriter : MessagePackWriter
         {
             WriteExtension(WireFormat.Deferred, 0);
             Path?.Remember(value);
-            _deferred.Enqueue((id, value, content, Usage));
+            _deferred.Enqueue(new DeferredObject(id, value, content, Usage));
             return;
         }
         if (_depth >= WireFormat.MaximumDepth)
@@ -140,7 +140,7 @@ internal sealed partial class GraphWriter : MessagePackWriter
     /// <summary>The objects whose content was put off, and fields of closures that turned out to be used later. Ends a payload.</summary>
     internal void WriteDeferred()
     {
-        while (_deferred.TryDequeue(out (int Id, object Value, Content Content, ClosureUsage? Usage) item))
+        while (_deferred.TryDequeue(out DeferredObject? item))
         {
             Usage = item.Usage;
             _depth = 0;
@@ -164,7 +164,7 @@ internal sealed partial class GraphWriter : MessagePackWriter
         if (!_objects.AddUsage(id, Usage))
             return;
         Path?.Remember(closure);
-        _deferred.Enqueue((id, closure, content, Usage));
+        _deferred.Enqueue(new DeferredObject(id, closure, content, Usage));
     }
 
     private void WriteMissingFields(ClosureContent content, object closure, int id)
@@ -206,4 +206,13 @@ internal sealed partial class GraphWriter : MessagePackWriter
         Path = null;
         IsResult = false;
     }
+}
+
+/// <summary>An object whose content stands behind the graph. A class: a queue of structures would have to be compiled in every child.</summary>
+internal sealed class DeferredObject(int id, object value, Content content, ClosureUsage? usage)
+{
+    internal readonly int Id = id;
+    internal readonly object Value = value;
+    internal readonly Content Content = content;
+    internal readonly ClosureUsage? Usage = usage;
 }

@@ -5,25 +5,29 @@ namespace StartMethods.Payloads;
 /// <summary>What arrived. A decoder reads it once, takes over the handles and buffers that it uses, and disposes of the rest.</summary>
 internal sealed class ReceivedPayload : IDisposable
 {
-    private readonly SafeHandle?[] _handles;
-    private readonly Memory<byte>[] _buffers;
-    private readonly bool[] _bufferTaken;
+    private readonly SafeHandle?[]? _handles;
+    private readonly Memory<byte>[]? _buffers;
+    private readonly bool[]? _bufferTaken;
     private List<IDisposable>? _owned;
 
     /// <summary>Takes <paramref name="handles"/> over. A buffer that is a whole byte[] is handed to the result as it is.</summary>
     internal ReceivedPayload(ReadOnlyMemory<byte> bytes, IReadOnlyList<SafeHandle>? handles = null, IReadOnlyList<Memory<byte>>? buffers = null)
     {
         Bytes = bytes;
-        _handles = handles is null || handles.Count == 0 ? [] : [.. handles];
-        _buffers = buffers is null || buffers.Count == 0 ? [] : [.. buffers];
-        _bufferTaken = _buffers.Length == 0 ? [] : new bool[_buffers.Length];
+        _handles = handles is null || handles.Count == 0 ? null : [.. handles];
+        if (buffers is null || buffers.Count == 0)
+            return;
+        _buffers = new Memory<byte>[buffers.Count];
+        for (int i = 0; i < _buffers.Length; i++)
+            _buffers[i] = buffers[i];
+        _bufferTaken = new bool[_buffers.Length];
     }
 
     internal ReadOnlyMemory<byte> Bytes { get; }
 
     internal Memory<byte> TakeBuffer(int index)
     {
-        if ((uint)index >= (uint)_buffers.Length || _bufferTaken[index])
+        if (_buffers is null || (uint)index >= (uint)_buffers.Length || _bufferTaken![index])
             throw MessagePackReader.Malformed($"it refers to large buffer {index}, which did not arrive or belongs to another value");
         _bufferTaken[index] = true;
         return _buffers[index];
@@ -31,7 +35,7 @@ internal sealed class ReceivedPayload : IDisposable
 
     internal nint TakeHandle(int index)
     {
-        if ((uint)index >= (uint)_handles.Length || _handles[index] is not { } handle)
+        if (_handles is null || (uint)index >= (uint)_handles.Length || _handles[index] is not { } handle)
             throw MessagePackReader.Malformed($"it refers to handle {index}, which did not arrive or belongs to another value");
         nint descriptor = handle.DangerousGetHandle();
         handle.SetHandleAsInvalid();
@@ -52,7 +56,7 @@ internal sealed class ReceivedPayload : IDisposable
     /// <summary>Closes the handles that nobody took.</summary>
     public void Dispose()
     {
-        for (int i = 0; i < _handles.Length; i++)
+        for (int i = 0; _handles is not null && i < _handles.Length; i++)
         {
             _handles[i]?.Dispose();
             _handles[i] = null;
