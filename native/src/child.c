@@ -57,8 +57,10 @@ void sm__child(sm_run *run)
     int revived = sm__revive_all(run);
     require(run, revived);
     sm__rewrite_thread_ids(run);                     // before any of them runs: the next garbage collection looks them up
-    if (!run->quiet)
+    if (!run->quiet) {
         run->result->owners = sm__rewrite_owners(run);
+        sm__resend_activations();
+    }
     run->result->revived = run->shared->revived = (uint32_t)revived;
     run->shared->frozen = run->result->frozen;
     run->shared->owners = run->result->owners;

@@ -13,7 +13,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { SM_MAX_THREADS = 4096, SM_MAX_RANGES = 16384, SM_NAME_SIZE = 16 };
+enum { SM_MAX_THREADS = 4096, SM_MAX_RANGES = 1 << 16, SM_NAME_SIZE = 16 };
 enum { SM_SLOT_FREE, SM_SLOT_SENT, SM_SLOT_PARKED, SM_SLOT_GONE };
 
 // Callee-saved registers of a parked thread: what sm__clone_thread needs to go on where sm__context_save returned. Known to arch/*.S.
@@ -134,6 +134,7 @@ void sm__wake(_Atomic int *word);
 int sm__own_descriptors(sm_run *run);
 int sm__revive_all(sm_run *run);
 void sm__rewrite_thread_ids(sm_run *run);
+void sm__resend_activations(void);
 uint32_t sm__rewrite_owners(sm_run *run);
 
 // inspect.c: who is alive

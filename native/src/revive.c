@@ -2,6 +2,7 @@
 // goes on inside the signal handler that had parked it: to the runtime it looks as if it had only been interrupted.
 #include "engine.h"
 
+#include <signal.h>
 #include <string.h>
 
 enum { REVIVED_THREAD = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID
@@ -44,6 +45,17 @@ static size_t new_entry(const sm_run *run, size_t old)
     return slot->new_tid ? (size_t)slot->new_tid : (size_t)1 << 40 | old;   // frozen: an id that no thread can have
 }
 
+// A frozen foreground thread would keep the child's Main from ending the process: there it counts as a background thread.
+SM_UNSANITIZED static void make_background(char *thread)
+{
+    enum { TS_BACKGROUND = 0x200 };   // CoreCLR's Thread::TS_Background
+    uint32_t *state = (uint32_t *)(thread + sm__engine.state);
+    if (*state & TS_BACKGROUND || sm__engine.background_count < 0)
+        return;
+    *state |= TS_BACKGROUND;
+    ++*(int32_t *)(*sm__engine.thread_store + sm__engine.background_count);
+}
+
 // Where the runtime finds its Thread by the id of an operating-system thread: its own list (which we read at the next fork), and the table
 // that its activation handler searches. Without the latter a thread in a tight loop never stops for a garbage collection in the child.
 SM_UNSANITIZED void sm__rewrite_thread_ids(sm_run *run)
@@ -61,6 +73,24 @@ SM_UNSANITIZED void sm__rewrite_thread_ids(sm_run *run)
         size_t *id = (size_t *)(link - engine->link_next + engine->os_id);
         *id = new_entry(run, *id);
     }
+    for (int i = 0; i < sm__slot_count; i++)
+        if (sm__slots[i].managed && !sm__slots[i].new_tid)
+            make_background(sm__slots[i].managed);
+}
+
+// A garbage collection that was suspending threads at the moment of the fork has sent each a signal; one that had not been delivered yet did
+// not come along, and the runtime, which sees it as pending, never sends a second. So it is sent again, to all: a thread that was not meant
+// takes no notice. Threads are still parked with all signals blocked, and get it when they go on.
+void sm__resend_activations(void)
+{
+    enum { SIGRTMIN_OF_GLIBC = 34 };   // CoreCLR's INJECT_ACTIVATION_SIGNAL
+    struct sigaction action;
+    int process = (int)syscall(SYS_getpid);
+    if (sigaction(SIGRTMIN_OF_GLIBC, NULL, &action) != 0 || !(action.sa_flags & SA_SIGINFO))
+        return;
+    for (int i = 0; i < sm__slot_count; i++)
+        if (sm__slots[i].managed && sm__slots[i].new_tid)
+            syscall(SYS_tgkill, process, sm__slots[i].new_tid, SIGRTMIN_OF_GLIBC);
 }
 
 static int holds(const char *pointer, int offset, int tid)
