@@ -16,6 +16,9 @@ internal sealed class ChildAnswer : IDisposable
 
     internal ChildAnswer(Exception silence, Exception? overruled) => (_silence, _overruled) = (silence, overruled);
 
+    /// <summary>Why the child said nothing; null where it answered.</summary>
+    internal Exception? Silence => _silence;
+
     /// <summary>The value of the body; throws what it threw, or why there is none. To be called once: it takes what is in the frame.</summary>
     internal object? Read(Type resultType, IPayloadSerializer? serializer)
     {

@@ -81,6 +81,9 @@ internal sealed partial class ChildSession
     /// <summary>Called once, when the process has ended; on any thread.</summary>
     internal Action? OnEnded { get; set; }
 
+    /// <summary>Sends a frame of a conversation that the body leads.</summary>
+    internal void Post(in FrameContent content) => _channel.Post(content);
+
     private void Begin(ChildLaunch launch)
     {
         _streams.CloseChildEnds();
@@ -122,6 +125,9 @@ internal sealed partial class ChildSession
                     // Handlers of its exit may hang: the answer is here, and nothing may be left behind.
                     _deadline = Deadline.After(_options.Grace, () => Signal(SignalNumber.Kill));
                     Conclude(new ChildAnswer(frame, EndedBy()));
+                    return;
+                case (>= FrameType.User, ChildStage.Running or ChildStage.Exiting) when _options.UserFrame is { } received:
+                    received(frame);
                     return;
                 default:
                     Distrust(new ProtocolException($"child '{Name}' sent a {frame.Type} frame while it was {_stage}"));

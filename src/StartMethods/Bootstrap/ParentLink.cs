@@ -18,7 +18,22 @@ internal sealed class ParentLink
     /// <summary>Cancelled when the parent asks for it, or is gone.</summary>
     internal CancellationToken Token => _cancellation.Token;
 
-    internal void Start() => new Thread(Listen, maxStackSize: 256 * 1024) { Name = "StartMethods Channel", IsBackground = true }.UnsafeStart();
+    /// <summary>The link of this process, while a body runs.</summary>
+    internal static ParentLink? Current { get; private set; }
+
+    /// <summary>Takes the frames of a conversation that the body leads; returns whether it keeps the frame. Called on the channel's thread.</summary>
+    internal Func<Frame, bool>? UserFrame { get; set; }
+
+    /// <summary>Sends a frame of a conversation that the body leads.</summary>
+    internal void Send(in FrameContent content) => _channel.Send(content);
+
+    internal void Start()
+    {
+        Current = this;
+        StartListening();
+    }
+
+    private void StartListening() => new Thread(Listen, maxStackSize: 256 * 1024) { Name = "StartMethods Channel", IsBackground = true }.UnsafeStart();
 
     private void Listen()
     {
@@ -26,11 +41,11 @@ internal sealed class ParentLink
         {
             while (_channel.Receive(out Frame? frame))
             {
-                using (frame)
-                {
-                    if (frame.Type == FrameType.Cancel)
-                        Cancel();
-                }
+                if (frame.Type == FrameType.Cancel)
+                    Cancel();
+                else if (frame.Type >= FrameType.User && UserFrame?.Invoke(frame) == true)
+                    continue; // taken over
+                frame.Dispose();
             }
         }
         catch (StartMethodException)

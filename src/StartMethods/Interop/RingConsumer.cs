@@ -72,7 +72,7 @@ internal sealed unsafe class RingConsumer
     private static void CheckLength(in RingRecord record, uint limit, int maxExtents)
     {
         ulong needed = RingRecord.Size + (ulong)record.ExtentCount * RingExtent.Size + record.PayloadLength;
-        if (record.Length > limit || (record.Length & 7) != 0 || needed > record.Length || record.ExtentCount > maxExtents || record.Kind > RingRecordKind.Failure)
+        if (record.Length > limit || (record.Length & 7) != 0 || needed > record.Length || record.ExtentCount > maxExtents || record.Kind > RingRecordKind.InitializerFailed)
         {
             throw new RingCorruptException($"a record of kind {(ushort)record.Kind} says that it has {record.Length} bytes with {record.ExtentCount} extents "
                 + $"and {record.PayloadLength} bytes of payload, {limit} bytes are there");

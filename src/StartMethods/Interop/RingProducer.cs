@@ -31,6 +31,9 @@ internal sealed unsafe class RingProducer
     /// <summary>The position up to which the other side is done, as far as was seen; more after <see cref="ReadTail"/>.</summary>
     internal uint Tail => _tail;
 
+    /// <summary>Where the next record begins, or the padding before it.</summary>
+    internal uint Head => _head;
+
     /// <summary>Where this side tells on which processor it runs.</summary>
     internal uint* OwnCpu => (uint*)(_header + Native.RingProducerCpu);
 
@@ -44,10 +47,14 @@ internal sealed unsafe class RingProducer
         return _tail = tail;
     }
 
-    /// <summary>Appends a record, if there is room: a copy of <paramref name="record"/> with its length filled in. <paramref name="position"/> names it later.</summary>
-    internal bool TryWrite(RingRecord record, ReadOnlySpan<RingExtent> extents, ReadOnlySpan<byte> payload, out uint position)
+    /// <summary>
+    /// Appends a record, if there is room: a copy of <paramref name="record"/> with its lengths filled in, the extents, the payload, and
+    /// <paramref name="tail"/> (ASCII) behind it. <paramref name="position"/> names the record later.
+    /// </summary>
+    internal bool TryWrite(ref RingRecord record, ReadOnlySpan<RingExtent> extents, ReadOnlySpan<byte> payload, string? tail, out uint position)
     {
-        uint length = (uint)(RingRecord.Size + extents.Length * RingExtent.Size + payload.Length + 7) & ~7u;
+        int tailLength = tail?.Length ?? 0;
+        uint length = (uint)(RingRecord.Size + extents.Length * RingExtent.Size + payload.Length + tailLength + 7) & ~7u;
         uint toEnd = RingMemory.RingSize - (_head & Mask), padding = toEnd < length ? toEnd : 0;
         position = _head + padding;
         if (position + length - _tail > RingMemory.RingSize && position + length - ReadTail() > RingMemory.RingSize)
@@ -56,7 +63,9 @@ internal sealed unsafe class RingProducer
             *(ulong*)(_data + (_head & Mask)) = padding; // length, kind Padding
         byte* target = _data + (position & Mask);
         record.Length = length;
-        record.PayloadLength = (uint)payload.Length;
+        record.PayloadLength = (uint)(payload.Length + tailLength);
+        if (tailLength > 0)
+            record.Extra = (uint)tailLength;
         record.ExtentCount = (uint)extents.Length;
         *(RingRecord*)target = record;
         target += RingRecord.Size;
@@ -66,6 +75,8 @@ internal sealed unsafe class RingProducer
             target += RingExtent.Size;
         }
         payload.CopyTo(new Span<byte>(target, payload.Length));
+        if (tailLength > 0)
+            System.Text.Encoding.ASCII.GetBytes(tail, new Span<byte>(target + payload.Length, tailLength));
         _head = position + length;
         return true;
     }

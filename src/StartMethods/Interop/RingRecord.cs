@@ -25,8 +25,8 @@ internal struct RingRecord
     /// <summary>How many pieces in the arena belong to it.</summary>
     internal uint ExtentCount;
 
-    /// <summary>How many handles follow on the socket.</summary>
-    internal uint Handles;
+    /// <summary>Of a task: how many bytes of the payload's end are the caller's trace. Of a result: where the failure of a chunk begins behind its first results.</summary>
+    internal uint Extra;
 }
 
 /// <summary>A piece of an arena.</summary>
@@ -44,9 +44,6 @@ internal enum RingRecordKind : ushort
     /// <summary>Application → worker: run it.</summary>
     Task,
 
-    /// <summary>Application → worker: functions and types that later tasks name by number.</summary>
-    Definitions,
-
     /// <summary>Application → worker: leave.</summary>
     Stop,
 
@@ -55,6 +52,12 @@ internal enum RingRecordKind : ushort
 
     /// <summary>Worker → application: what the body threw.</summary>
     Failure,
+
+    /// <summary>Worker → application: it takes tasks.</summary>
+    Ready,
+
+    /// <summary>Worker → application: what the initializer threw; the worker leaves.</summary>
+    InitializerFailed,
 }
 
 /// <summary>Bits of <see cref="RingRecord.Flags"/>.</summary>

@@ -42,6 +42,9 @@ internal sealed class ArenaAllocator(long capacity)
         }
     }
 
+    /// <summary>Whether something of another record is in use, so that waiting can help.</summary>
+    internal bool HasOther(uint owner) => _used.Exists(used => used.Owner != owner);
+
     /// <summary>Takes back what was allocated for a record that was not written after all.</summary>
     internal void Undo(uint owner) => _used.RemoveAll(used => used.Owner == owner);
 

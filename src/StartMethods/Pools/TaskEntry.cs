@@ -59,6 +59,9 @@ internal class TaskEntry
     /// <summary>The lease whose worker must run it; null = any worker.</summary>
     internal TaskEntry? Lease { get; init; }
 
+    /// <summary>Its caller does not want it any more, but lets it finish if it has begun.</summary>
+    internal bool Withdrawn { get; set; }
+
     internal TaskPhase Phase { get; set; }
     internal TaskEnd End { get; set; }
     internal Ending Ending { get; set; }

@@ -130,7 +130,7 @@ internal sealed partial class WorkerTable
         bool wasFirst = slot.Window.First == task;
         slot.Window.Remove(task);
         slot.Assigned--;
-        if (task.Ending != Ending.No || IsDisposed)
+        if (task.Ending != Ending.No || task.Withdrawn || IsDisposed)
             Complete(task, task.Ending == Ending.Timeout ? TaskEnd.TimedOut : TaskEnd.Cancelled);
         else if (task.Lease is not null)
             Complete(task, TaskEnd.Broken);

@@ -6,6 +6,18 @@ internal sealed partial class WorkerTable
     /// <summary>The caller does not want the task any more.</summary>
     internal void Cancel(TaskEntry task, long now) => EndEarly(task, Ending.Cancel, now);
 
+    /// <summary>As Cancel, but a task that has begun runs on.</summary>
+    internal void Withdraw(TaskEntry task, long now)
+    {
+        if (task.Phase == TaskPhase.Ended || task.Ending != Ending.No)
+            return;
+        task.Withdrawn = true;
+        if (task.Phase == TaskPhase.Sent)
+            Decide(DecisionKind.Revoke, task.Slot, task);
+        else
+            Cancel(task, now);
+    }
+
     private void EndEarly(TaskEntry task, Ending why, long now)
     {
         if (task.Phase == TaskPhase.Ended || task.Ending != Ending.No)

@@ -91,7 +91,7 @@ internal sealed partial class WorkerTable
 
     private void EndUnstarted(TaskEntry task)
     {
-        if (task.Ending != Ending.No || IsDisposed)
+        if (task.Ending != Ending.No || task.Withdrawn || IsDisposed)
             Complete(task, task.Ending == Ending.Timeout ? TaskEnd.TimedOut : TaskEnd.Cancelled);
         else if (task.Lease is not null)
             Complete(task, TaskEnd.Broken); // the state that it was meant for is gone

@@ -20,6 +20,9 @@ public sealed class RingTests : IDisposable
 
     private static readonly RingExtent[] NoExtents = [];
 
+    private static bool Write(RingProducer producer, RingRecord record, ReadOnlySpan<RingExtent> extents, ReadOnlySpan<byte> payload, out uint position) =>
+        producer.TryWrite(ref record, extents, payload, null, out position);
+
     [Test]
     public unsafe void The_structures_of_the_header_have_the_same_sizes_here() => Assert.That(
         (sizeof(RingWatch), sizeof(RingWaitState), sizeof(RingRecord), sizeof(RingExtent), (int)RingField()), Is.EqualTo((40, 56, RingRecord.Size, RingExtent.Size, RingRecord.StateOffset)));
@@ -42,7 +45,7 @@ public sealed class RingTests : IDisposable
             byte[] payload = new byte[random.Next(RingProducer.MaxPayload)];
             random.NextBytes(payload);
             RingExtent[] sent = [.. Enumerable.Range(0, random.Next(4)).Select(n => new RingExtent(n, i))];
-            Assert.That(producer.TryWrite(new RingRecord { Kind = RingRecordKind.Task, Id = i }, sent, payload, out _), Is.True);
+            Assert.That(Write(producer, new RingRecord { Kind = RingRecordKind.Task, Id = i }, sent, payload, out _), Is.True);
             producer.Publish();
             Assert.That(consumer.TryRead(out RingRecord record, extents, out ReadOnlySpan<byte> received), Is.True);
             Assert.That(received.SequenceEqual(payload) && record.Id == i && extents[..(int)record.ExtentCount].SequenceEqual(sent), Is.True);
@@ -58,7 +61,7 @@ public sealed class RingTests : IDisposable
         RingConsumer consumer = _memory.RequestConsumer();
         byte[] payload = new byte[8000];
         int written = 0;
-        while (producer.TryWrite(new RingRecord { Kind = RingRecordKind.Task }, NoExtents, payload, out _))
+        while (Write(producer, new RingRecord { Kind = RingRecordKind.Task }, NoExtents, payload, out _))
             written++;
         producer.Publish();
         Assert.That(written, Is.EqualTo(RingMemory.RingSize / 8032));
@@ -67,7 +70,7 @@ public sealed class RingTests : IDisposable
             consumer.TryRead(out _, default, out _);
             consumer.Done();
         }
-        Assert.That(producer.TryWrite(new RingRecord { Kind = RingRecordKind.Task }, NoExtents, payload, out _), Is.True);
+        Assert.That(Write(producer, new RingRecord { Kind = RingRecordKind.Task }, NoExtents, payload, out _), Is.True);
     }
 
     [Test]
@@ -92,7 +95,7 @@ public sealed class RingTests : IDisposable
         for (int i = 0; i < Rounds; i++)
         {
             uint position;
-            while (!producer.TryWrite(new RingRecord { Kind = RingRecordKind.Task, Id = i }, NoExtents, default, out position))
+            while (!Write(producer, new RingRecord { Kind = RingRecordKind.Task, Id = i }, NoExtents, default, out position))
                 Thread.Yield();
             producer.Publish();
             Thread.SpinWait(i % 50);
@@ -116,7 +119,7 @@ public sealed class RingTests : IDisposable
         RingWaitState wait = new() { Size = (uint)sizeof(RingWaitState), Count = 1, Watches = &watch, Bells = -1, TimeoutMilliseconds = 10_000, MaxSpinNanoseconds = 20_000 };
         while (received < Rounds)
         {
-            while (sent < Rounds && sent - received < 64 && requests.TryWrite(new RingRecord { Kind = RingRecordKind.Task, Id = sent }, NoExtents, default, out _))
+            while (sent < Rounds && sent - received < 64 && Write(requests, new RingRecord { Kind = RingRecordKind.Task, Id = sent }, NoExtents, default, out _))
                 sent++;
             requests.Publish();
             watch.Seen = replied.Seen;
@@ -141,7 +144,7 @@ public sealed class RingTests : IDisposable
                 return;
             while (requests.TryRead(out RingRecord record, default, out _))
             {
-                while (!replies.TryWrite(new RingRecord { Kind = RingRecordKind.Result, Id = record.Id }, default, default, out _))
+                while (!Write(replies, new RingRecord { Kind = RingRecordKind.Result, Id = record.Id }, default, default, out _))
                     replies.WaitForRoom();
                 requests.Done();
                 done++;
@@ -163,7 +166,7 @@ public sealed class RingTests : IDisposable
             byte* header = (byte*)consumer.HeadAddress;
             new Span<byte>(header, Native.RingHeaderSize).Clear();
             for (int i = 0; i < 4; i++)
-                producer.TryWrite(new RingRecord { Kind = RingRecordKind.Result, Id = i }, [new RingExtent(0, 5)], new byte[random.Next(200)], out _);
+                Write(producer, new RingRecord { Kind = RingRecordKind.Result, Id = i }, [new RingExtent(0, 5)], new byte[random.Next(200)], out _);
             producer.Publish();
             byte* data = header + 4096 - Native.RingHeaderSize + RingMemory.RingSize; // the reply ring's first byte
             for (int i = random.Next(1, 12); i > 0; i--)
@@ -193,7 +196,7 @@ public sealed class RingTests : IDisposable
     public unsafe void A_tail_that_claims_more_than_was_written_is_refused()
     {
         RingProducer producer = _memory.RequestProducer();
-        producer.TryWrite(new RingRecord { Kind = RingRecordKind.Task }, NoExtents, default, out _);
+        Write(producer, new RingRecord { Kind = RingRecordKind.Task }, NoExtents, default, out _);
         producer.Publish();
         Unsafe.AddByteOffset(ref *_memory.RequestConsumer().HeadAddress, Native.RingTail) = 4096;
         Assert.That(() => producer.ReadTail(), Throws.TypeOf<RingCorruptException>());
