@@ -178,7 +178,6 @@ SM_API int32_t sm_bells_add(int32_t bells, int32_t bell);
 #define SM_SPAWN_SESSION 1u              // setsid
 #define SM_SPAWN_PROCESS_GROUP 2u        // setpgid(0, process_group)
 #define SM_SPAWN_TERMINAL 4u             // controlling_terminal becomes the terminal of the new session
-#define SM_SPAWN_FOREGROUND 8u           // the new process group becomes the foreground group of controlling_terminal
 #define SM_SPAWN_UMASK 16u
 #define SM_SPAWN_NICE 32u
 #define SM_SPAWN_GROUPS 64u
@@ -234,7 +233,8 @@ typedef struct {
 typedef struct {
     uint32_t size;
     int32_t pid;
-    int32_t pidfd;                           // owned by the caller, close-on-exec; -1 where the kernel refuses pidfds
+    int32_t pidfd;                           // owned by the caller, close-on-exec; -1 where the kernel refuses pidfds. Set as soon as there is a
+                                             // child: another thread may kill one that does not get to its exec
     uint32_t stage;                          // SM_STAGE_*, where it failed
     uint32_t detail;
 } sm_spawn_result;
@@ -257,10 +257,6 @@ SM_API int32_t sm_is_inheritable(int32_t descriptor);
 // read(2) and write(2), restarted after EINTR. Without a reader: -EPIPE (the runtime ignores SIGPIPE).
 SM_API int64_t sm_read(int32_t descriptor, void *buffer, uint64_t count);
 SM_API int64_t sm_write(int32_t descriptor, const void *buffer, uint64_t count);
-// Adds (1) or removes (0) O_NONBLOCK of the open file description.
-SM_API int32_t sm_set_nonblocking(int32_t descriptor, int32_t on);
-// poll(2) of one descriptor for SM_REACTOR_READ or SM_REACTOR_WRITE. 1: ready, 0: timeout.
-SM_API int32_t sm_poll(int32_t descriptor, uint32_t interest, int32_t timeout_ms);
 
 // ── fork ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 // Forks a process that hosts CoreCLR so that the child is a whole runtime: every other thread is parked by a real-time signal, the process

@@ -3,17 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <unistd.h>
-
-int32_t sm_set_nonblocking(int32_t descriptor, int32_t on)
-{
-    int flags = fcntl(descriptor, F_GETFL);
-    if (flags < 0)
-        return -errno;
-    int wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
-    return wanted == flags || fcntl(descriptor, F_SETFL, wanted) == 0 ? 0 : -errno;
-}
 
 int32_t sm_pipe(int32_t ends[2], int32_t nonblocking_end)
 {
@@ -69,15 +59,4 @@ int64_t sm_write(int32_t descriptor, const void *buffer, uint64_t count)
         result = write(descriptor, buffer, count);
     while (result < 0 && errno == EINTR);
     return result < 0 ? -errno : result;
-}
-
-int32_t sm_poll(int32_t descriptor, uint32_t interest, int32_t timeout_ms)
-{
-    struct pollfd wait = { .fd = descriptor };
-    if (interest & SM_REACTOR_READ)
-        wait.events |= POLLIN;
-    if (interest & SM_REACTOR_WRITE)
-        wait.events |= POLLOUT;
-    int ready = poll(&wait, 1, timeout_ms);
-    return ready >= 0 ? ready : errno == EINTR ? 0 : -errno;
 }

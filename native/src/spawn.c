@@ -45,7 +45,7 @@ static int is_worth_another_attempt(int attempt, int error)
     return 1;
 }
 
-static pid_t start_child(sm__spawn_job *job, int *pidfd)
+static pid_t start_child(sm__spawn_job *job, int32_t *pidfd)
 {
     // A part of this frame, which stays as it is until the child has execed or ended: no mapping to make and to fault in for each start.
     _Alignas(16) char stack[SM_CHILD_STACK];
@@ -71,8 +71,7 @@ int32_t sm__spawn_here(const sm_spawn_options *options, sm_spawn_result *result)
     // No handler may run in the child while it borrows our memory; raw, because the C library leaves out its own two signals.
     uint64_t everything = ~UINT64_C(0), before;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &everything, &before, sizeof before);
-    int pidfd;
-    pid_t pid = start_child(&job, &pidfd);
+    pid_t pid = start_child(&job, &result->pidfd);
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
 
     if (pid < 0) {
@@ -83,14 +82,16 @@ int32_t sm__spawn_here(const sm_spawn_options *options, sm_spawn_result *result)
         siginfo_t how;
         while (syscall(SYS_waitid, P_PID, pid, &how, WEXITED | __WALL, NULL) != 0 && errno == EINTR)
             continue;
-        if (pidfd >= 0)
-            close(pidfd);
+        if (result->pidfd >= 0)
+            close(result->pidfd);
+        result->pidfd = -1;
         result->stage = job.stage;
         result->detail = job.detail;
         return -job.error;
     }
     result->pid = pid;
-    result->pidfd = pidfd >= 0 ? pidfd : sm_process_open(pid);
+    if (result->pidfd < 0)
+        result->pidfd = sm_process_open(pid);
     if (result->pidfd < 0)
         result->pidfd = -1;
     return 0;

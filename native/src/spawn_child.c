@@ -66,11 +66,6 @@ static int set_terminal(sm__spawn_job *job)
     const sm_spawn_options *options = job->options;
     if ((options->flags & SM_SPAWN_TERMINAL) && syscall(SYS_ioctl, options->controlling_terminal, TIOCSCTTY, 0) != 0)
         return fail(job, SM_STAGE_TERMINAL, 0, errno);
-    if (options->flags & SM_SPAWN_FOREGROUND) {
-        pid_t group = (pid_t)syscall(SYS_getpgid, 0);
-        if (syscall(SYS_ioctl, options->controlling_terminal, TIOCSPGRP, &group) != 0)
-            return fail(job, SM_STAGE_TERMINAL, 0, errno);
-    }
     return 0;
 }
 

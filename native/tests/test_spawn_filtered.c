@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -88,11 +90,32 @@ static void without_close_range_everything_else_is_closed_all_the_same(void)
     _exit(0);
 }
 
+// Neither close_range nor /proc: a namespace of its own whose /proc is gone.
+static void without_proc_too_everything_else_is_closed(void)
+{
+    if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 || umount2("/proc", MNT_DETACH) != 0)
+        return;   // needs the right to change mounts
+    const struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        NUMBER(436, 1), ERRNO(ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    install_filter(filter, sizeof filter / sizeof *filter);
+    for (int number = 20; number < 24; number++) CHECK_EQUAL(number, dup2(2, number));
+    start s;
+    prepare(&s, "for n in 7 20 21 22 23; do { true <&$n; } 2>/dev/null && echo $n; done; exit 0");
+    s.options.file = "/bin/bash";
+    s.map[3] = (sm_spawn_descriptor){ 2, 7 };
+    s.options.descriptor_count = 4;
+    CHECK_TEXT("7\n", output_of(&s));
+    _exit(0);
+}
+
 int main(void)
 {
     static const sm_test_case cases[] = {
         CASE(a_filter_that_refuses_pidfd_calls_is_worked_around), CASE(without_any_pidfd_the_pid_is_enough),
-        CASE(without_close_range_everything_else_is_closed_all_the_same),
+        CASE(without_close_range_everything_else_is_closed_all_the_same), CASE(without_proc_too_everything_else_is_closed),
     };
     return sm_run_tests(cases, sizeof cases / sizeof *cases);
 }

@@ -19,9 +19,6 @@ internal static unsafe partial class Native
     [LibraryImport(Library, EntryPoint = "sm_is_inheritable")]
     internal static partial int IsInheritable(int descriptor);
 
-    [LibraryImport(Library, EntryPoint = "sm_set_nonblocking")]
-    internal static partial int SetNonblocking(SafeHandle descriptor, int on);
-
     [LibraryImport(Library, EntryPoint = "sm_read")]
     private static partial long Read(SafeHandle descriptor, byte* buffer, ulong count);
 

@@ -6,7 +6,7 @@ namespace StartMethods.Interop;
 [Flags]
 internal enum SpawnFlags : uint
 {
-    None = 0, Session = 1, ProcessGroup = 2, Terminal = 4, Foreground = 8, Umask = 16, Nice = 32, Groups = 64, Group = 128, User = 256,
+    None = 0, Session = 1, ProcessGroup = 2, Terminal = 4, Umask = 16, Nice = 32, Groups = 64, Group = 128, User = 256,
     NoNewPrivileges = 512, DieWithParent = 1024,
 }
 

@@ -18,6 +18,12 @@ internal sealed unsafe class SpawnCall
     /// <summary>The fields without a pointer; the others are filled in by <see cref="Invoke"/>.</summary>
     internal SpawnOptions Options;
 
+    /// <summary>A child that has not reached its exec after this time is killed; null: never.</summary>
+    internal TimeSpan? Deadline { get; init; }
+
+    /// <summary>The child was killed because of <see cref="Deadline"/>: a program that did start may be meant, and is dying.</summary>
+    internal bool IsOverdue { get; private set; }
+
     /// <summary>Starts the program; returns 0 or −errno.</summary>
     internal int Invoke(out SpawnResult result)
     {
@@ -52,9 +58,32 @@ internal sealed unsafe class SpawnCall
             options->GroupCount = (uint)Groups.Length;
             options->Affinity = affinity;
             options->AffinityBytes = (uint)Affinity.Length;
-            int outcome = Native.Spawn(options, &answer);
+            int outcome = Deadline is { } deadline ? SpawnWithin(deadline, options, &answer) : Native.Spawn(options, &answer);
             result = answer;
             return outcome;
         }
+    }
+
+    // The start blocks this thread until the child has execed, which a file system that hangs can hold up for ever: another thread ends it.
+    private int SpawnWithin(TimeSpan deadline, SpawnOptions* options, SpawnResult* answer)
+    {
+        answer->Pidfd = -1;
+        nint shared = (nint)(&answer->Pidfd);
+        Lock gate = new();
+        bool returned = false;
+        void End(object? _)
+        {
+            lock (gate) // the answer is in the caller's frame, and gone when it has returned
+            {
+                int pidfd = returned ? -1 : Volatile.Read(ref *(int*)shared);
+                if (pidfd >= 0)
+                    IsOverdue |= Native.ProcessSignal(0, pidfd, SignalNumber.Kill, SignalScope.Process) == 0;
+            }
+        }
+        using Timer timer = new(End, null, deadline, TimeSpan.FromMilliseconds(10));
+        int outcome = Native.Spawn(options, answer);
+        lock (gate)
+            returned = true;
+        return outcome;
     }
 }

@@ -26,12 +26,22 @@ internal static class NativeStart
             Groups = credentials.Groups ?? [],
             Affinity = info.ProcessorAffinity is { } processors ? AffinityMask(processors) : [],
             Options = Options(info, credentials),
+            Deadline = info.StartTimeout is { } timeout ? Positive(timeout) : null,
         };
         int outcome = call.Invoke(out SpawnResult result);
         if (outcome < 0)
             throw SpawnFailure.Explain(info, call, result, -outcome);
         FileDescriptor? pidfd = result.Pidfd >= 0 ? new FileDescriptor(result.Pidfd) : null;
-        return new StartedProgram(ProcessLifetime.OfChild(result.ProcessId, pidfd), wiring.TakeStream(0), wiring.TakeStream(1), wiring.TakeStream(2));
+        ProcessLifetime lifetime = ProcessLifetime.OfChild(result.ProcessId, pidfd);
+        if (call.IsOverdue)
+            throw new SpawnException("exec", info.FileName, $"exec {info.FileName}: the program was not running after {info.StartTimeout!.Value.TotalSeconds:0.###} s, and the start was ended");
+        return new StartedProgram(lifetime, wiring.TakeStream(0), wiring.TakeStream(1), wiring.TakeStream(2));
+    }
+
+    private static TimeSpan Positive(TimeSpan timeout)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(timeout, TimeSpan.Zero, nameof(SpawnInfo.StartTimeout));
+        return timeout;
     }
 
     private static SpawnOptions Options(SpawnInfo info, Credentials credentials)

@@ -63,7 +63,7 @@ internal static class PortableStart
             : info.Group is not null ? nameof(SpawnInfo.Group) : info.Groups is not null ? nameof(SpawnInfo.Groups)
             : info.FileModeMask is not null ? nameof(SpawnInfo.FileModeMask) : info.Nice is not null ? nameof(SpawnInfo.Nice)
             : info.ProcessorAffinity is not null ? nameof(SpawnInfo.ProcessorAffinity) : info.LimitsOrNull is { Count: > 0 } ? nameof(SpawnInfo.Limits)
-            : info.NoNewPrivileges ? nameof(SpawnInfo.NoNewPrivileges) : info.Argument0 is not null ? nameof(SpawnInfo.Argument0)
+            : info.StartTimeout is not null ? nameof(SpawnInfo.StartTimeout) : info.NoNewPrivileges ? nameof(SpawnInfo.NoNewPrivileges) : info.Argument0 is not null ? nameof(SpawnInfo.Argument0)
             : info.PathSearch != PathSearch.Parent ? nameof(SpawnInfo.PathSearch) : null;
         if (option is not null)
             throw NotHere(option);

@@ -108,6 +108,12 @@ public sealed class SpawnInfo
     /// <summary>The program and its descendants can never gain privileges by exec (set-user-ID programs lose their effect). <c>PR_SET_NO_NEW_PRIVS</c>.</summary>
     public bool NoNewPrivileges { get; set; }
 
+    /// <summary>
+    /// How long the start may take until the program's exec has succeeded; null: for ever. A start takes less than a millisecond, but a file system that
+    /// hangs holds it up, and blocks the thread that called. Then the start is ended, with a <see cref="SpawnException"/>. Not on the portable path.
+    /// </summary>
+    public TimeSpan? StartTimeout { get; set; }
+
     /// <summary>How long disposing of the <see cref="SpawnedProcess"/> waits between asking the program to end and killing it. Default: 5 seconds.</summary>
     public TimeSpan StopGrace { get; set; } = TimeSpan.FromSeconds(5);
 

@@ -52,6 +52,25 @@ public class SpawnErrorTests : IsolatedProcessTest
     }
 
     [Test]
+    public void A_start_that_hangs_is_ended_after_its_time()
+    {
+        // A busy file is tried again for 127 ms: time enough to be too late.
+        string path = NewFile("", UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        using (FileStream writer = new(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            File.OpenRead("/bin/true").CopyTo(writer);
+            writer.Flush();
+            foreach (bool die in new[] { false, true })
+            {
+                SpawnException e = Fails(new SpawnInfo(path) { StartTimeout = TimeSpan.FromMilliseconds(20), KillOnParentExit = die });
+                Assert.That(e.Message, Is.EqualTo($"exec {path}: the program was not running after 0.02 s, and the start was ended"));
+            }
+        }
+        File.Delete(path);
+        Assert.That(SpawnedProcess.Start(new SpawnInfo("true") { StartTimeout = TimeSpan.FromSeconds(20) }).WaitForExit().Success, Is.True);
+    }
+
+    [Test]
     public void Arguments_that_are_too_long_say_so() => Assert.That(Fails(new SpawnInfo("true", new string('x', 3_000_000))).ErrorName, Is.EqualTo("E2BIG"));
 
     [Test]

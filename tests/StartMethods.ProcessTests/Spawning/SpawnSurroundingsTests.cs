@@ -56,6 +56,22 @@ public class SpawnSurroundingsTests : IsolatedProcessTest
     }
 
     [Test]
+    public async Task A_host_that_is_killed_at_any_moment_of_a_start_leaves_no_program()
+    {
+        for (int round = 0; round < 8 * Scale; round++)
+        {
+            SpawnedProcess host = SpawnedProcess.Start(new SpawnInfo("dotnet", TestChild, "host-that-starts", "7654") { StandardOutput = SpawnStdio.Pipe });
+            Assert.That(await host.StandardOutput!.ReadAsync(new byte[16], Limit), Is.Positive);
+            for (int spins = Random.Shared.Next(3000); spins > 0; spins--)
+                Thread.SpinWait(100);
+            host.Kill();
+            await host.WaitForExitAsync(Limit);
+            await host.DisposeAsync();
+        }
+        await Eventually(() => SpawnedProcess.RunAsync("pgrep", ["-f", "^sleep 7654$"]).Result.Text.Length == 0, "no program is left");
+    }
+
+    [Test]
     public async Task A_directory_that_was_deleted_under_the_host_is_no_hindrance_unless_it_is_asked_for()
     {
         SpawnOutput output = await Host(new SpawnInfo("/bin/sh", "-c", "d=$(mktemp -d /tmp/sm-cwd-XXXXXX) && cd $d && rmdir $d && exec dotnet \"$0\" exact-statuses 4 no", TestChild));

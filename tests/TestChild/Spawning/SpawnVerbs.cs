@@ -12,6 +12,7 @@ internal static class SpawnVerbs
         verbs["exact-statuses"] = ExactStatuses;
         verbs["one-status"] = OneStatus;
         verbs["host-that-waits"] = HostThatWaits;
+        verbs["host-that-starts"] = HostThatStarts;
         verbs["descriptor-limit"] = DescriptorLimit;
         verbs["count-descriptors"] = _ => Say($"{Directory.GetFileSystemEntries("/proc/self/fd").Length}");
     }
@@ -78,6 +79,17 @@ internal static class SpawnVerbs
         Console.WriteLine(process!.HasExited ? "died with the thread" : $"{process.Id}");
         await Task.Delay(Timeout.Infinite);
         return 0;
+    }
+
+    /// <summary>MARK: starts programs that die with this host, for ever, saying so once.</summary>
+    private static Task<int> HostThatStarts(string[] arguments)
+    {
+        for (bool first = true; ; first = false)
+        {
+            SpawnedProcess.Start(new SpawnInfo("sleep", arguments[0]) { KillOnParentExit = true });
+            if (first)
+                Console.WriteLine("starting");
+        }
     }
 
     /// <summary>Starts programs with every descriptor taken, then again with room: clear errors, nothing lost, and it works again.</summary>
