@@ -1,4 +1,4 @@
-# ./build.sh bench [spawn|fork|forkserver|pool|all|micro] [--scale 0.2]: subject and reference in turn, one table a group, kept in artifacts/bench.
+# ./build.sh bench [spawn|fork|forkserver|pool|all|micro] [--scale 0.2] [--only "64 MiB"]: subject and reference in turn, one table a group, kept in artifacts/bench.
 # The C references are built here by gcc; the Python ones run where python3 is (PYTHON names another one). Sourced by build.sh.
 suite=StartMethods.Benchmarks; [ "${1:-}" = micro ] && suite=StartMethods.MicroBenchmarks
 build "benchmarks/$suite"

@@ -1,14 +1,17 @@
-// ./build.sh bench [group…] [--scale 0.2]: runs the groups and prints one table each, saved under artifacts/bench.
+// ./build.sh bench [group…] [--scale 0.2] [--only "64 MiB"]: runs the groups and prints one table each, saved under artifacts/bench.
 using System.Globalization;
 using StartMethods.Benchmarks;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 double scale = 1;
+string only = "";
 var names = new List<string>();
 for (int i = 0; i < args.Length; i++)
 {
     if (args[i] == "--scale" && i + 1 < args.Length)
         scale = double.Parse(args[++i], CultureInfo.InvariantCulture);
+    else if (args[i] == "--only" && i + 1 < args.Length)
+        only = args[++i];
     else
         names.Add(args[i]);
 }
@@ -24,7 +27,7 @@ Directory.CreateDirectory(folder);
 foreach (string name in names)
 {
     var results = new List<ComparisonResult>();
-    foreach (Comparison comparison in BenchmarkGroup.All[name].Comparisons())
+    foreach (Comparison comparison in BenchmarkGroup.All[name].Comparisons().Where(comparison => comparison.Name.Contains(only, StringComparison.OrdinalIgnoreCase)))
     {
         Console.Error.WriteLine($"{name}: {comparison.Name}");
         results.Add(comparison.Run(scale));
