@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 
@@ -11,10 +10,18 @@ namespace StartMethods.Payloads;
 internal sealed class ClosureUsage
 {
     private readonly Dictionary<Type, HashSet<int>> _fields = [];
-    private readonly ConcurrentDictionary<ClosureContent, ulong> _masks = new();
-    private readonly HashSet<(Module, int)> _visited = [];
+    private readonly HashSet<MethodBase> _visited = [];
+    private Mask? _masks;
     private readonly Queue<MethodBase> _pending = new();
-    private (ClosureContent Content, ulong Mask)? _last;
+
+    private sealed class Mask(ClosureContent content, ulong value, Mask? next)
+    {
+        internal readonly ClosureContent Content = content;
+        internal readonly ulong Value = value;
+        internal readonly Mask? Next = next;
+    }
+
+    private const int MaximumMethods = 10_000;
 
     private ClosureUsage() { }
 
@@ -27,19 +34,22 @@ internal sealed class ClosureUsage
         usage.Visit(body);
         while (usage._pending.TryDequeue(out MethodBase? method))
         {
-            if (!usage.Scan(method))
-                return null; // no IL to read: everything travels
+            if (usage._visited.Count > MaximumMethods || !usage.Scan(method))
+                return null; // no IL to read, or generic methods that call each other with ever larger types: everything travels
         }
         return usage;
     }
 
     internal ulong MaskFor(ClosureContent content)
     {
-        if (_last is { } last && ReferenceEquals(last.Content, content))
-            return last.Mask;
-        ulong mask = _masks.GetOrAdd(content, static (content, fields) => fields.TryGetValue(Definition(content.Type), out HashSet<int>? tokens) ? content.MaskOf(tokens) : 0, _fields);
-        if (_masks.Count == 1)
-            _last = (content, mask);
+        Mask? first = Volatile.Read(ref _masks);
+        for (Mask? known = first; known is not null; known = known.Next)
+        {
+            if (ReferenceEquals(known.Content, content))
+                return known.Value;
+        }
+        ulong mask = _fields.TryGetValue(Definition(content.Type), out HashSet<int>? tokens) ? content.MaskOf(tokens) : 0;
+        Interlocked.CompareExchange(ref _masks, new Mask(content, mask, first), first); // whoever loses works it out again next time
         return mask;
     }
 
@@ -47,7 +57,7 @@ internal sealed class ClosureUsage
 
     private void Visit(MethodBase method)
     {
-        if (_visited.Add((method.Module, method.MetadataToken)))
+        if (_visited.Add(method))
             _pending.Enqueue(method);
     }
 

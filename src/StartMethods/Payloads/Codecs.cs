@@ -1,13 +1,11 @@
-using System.Collections.Concurrent;
-
 namespace StartMethods.Payloads;
 
 /// <summary>The codec for each declared type, made at its first use.</summary>
 internal static class Codecs
 {
-    private static readonly ConcurrentDictionary<Type, Codec> Known = new();
+    private static readonly TypeMap<Codec> Known = new(Create);
 
-    internal static Codec For(Type type) => Known.TryGetValue(type, out Codec? codec) ? codec : Known.GetOrAdd(type, Create(type));
+    internal static Codec For(Type type) => Known[type];
 
     /// <summary>The codec that does not box; only for value types and strings, whose code must be generated per type anyway.</summary>
     internal static Codec<T> Typed<T>() => PerType<T>.Instance;

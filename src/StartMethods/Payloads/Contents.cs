@@ -1,16 +1,16 @@
-using System.Collections.Concurrent;
-
 namespace StartMethods.Payloads;
 
 /// <summary>How the instances of each actual type are written, made at its first use.</summary>
 internal static class Contents
 {
-    private static readonly ConcurrentDictionary<Type, Content> Known = new();
+    private static readonly TypeMap<Content> Known = new(Create);
 
-    internal static Content For(Type type) => Known.TryGetValue(type, out Content? content) ? content : Known.GetOrAdd(type, Create(type));
+    internal static Content For(Type type) => Known[type];
 
     private static Content Create(Type type)
     {
+        if (ClosureContent.IsClosure(type))
+            return new ClosureContent(type); // first, because most children meet nothing else
         if (type.IsValueType || type == typeof(string))
             return new BoxedContent(type, Codecs.For(type));
         if (type.IsArray)
@@ -35,7 +35,7 @@ internal static class Contents
             return new RefusedContent(type, "It is abstract, so there cannot be an instance of it.");
         if (FrameworkTypes.Contains(type) && !IsPlainFrameworkClass(type))
             return new RefusedContent(type, Refusals.ReasonForFrameworkClass(type));
-        return ClosureContent.IsClosure(type) ? new ClosureContent(type) : new PlainContent(type);
+        return new PlainContent(type);
     }
 
     private static bool IsPlainFrameworkClass(Type type)

@@ -80,7 +80,7 @@ internal sealed class FailureText
             return null;
         foreach (Assembly assembly in AppDomain.CurrentDomain.GetAssemblies())
         {
-            if (assembly.IsDynamic || assembly.GetName().Name != AssemblyName)
+            if (assembly.IsDynamic || !FrameworkTypes.IsNamed(assembly, AssemblyName))
                 continue;
             try
             {

@@ -2,11 +2,11 @@ namespace StartMethods.Payloads;
 
 internal sealed partial class GraphReader
 {
-    private readonly List<Function> _ownFunctions = [];
+    private List<Function>? _ownFunctions;
 
     internal Function ReadFunction()
     {
-        List<Function> functions = Session?.ReadFunctions ?? _ownFunctions;
+        List<Function> functions = Session?.ReadFunctions ?? (_ownFunctions ??= []);
         if (IsExtension(WireFormat.FunctionNumber))
         {
             int number = ReadExtensionNumber(WireFormat.FunctionNumber);

@@ -8,14 +8,14 @@ internal sealed partial class GraphReader
 {
     private const int KindNamed = 0, KindArray = 1, KindGeneric = 2;
     private const int MaximumRank = 32;
-    private readonly List<Type> _ownTypes = [];
-    private readonly List<Assembly> _ownAssemblies = [];
+    private List<Type>? _ownTypes;
+    private List<Assembly>? _ownAssemblies;
 
     internal PayloadSession? Session { get; set; }
 
-    private List<Type> Types => Session?.ReadTypes ?? _ownTypes;
+    private List<Type> Types => Session?.ReadTypes ?? (_ownTypes ??= []);
 
-    private List<Assembly> Assemblies => Session?.ReadAssemblies ?? _ownAssemblies;
+    private List<Assembly> Assemblies => Session?.ReadAssemblies ?? (_ownAssemblies ??= []);
 
     internal Type ReadType()
     {
@@ -88,7 +88,7 @@ internal sealed partial class GraphReader
         Assembly? sameName = null;
         foreach (Assembly loaded in AppDomain.CurrentDomain.GetAssemblies())
         {
-            if (loaded.IsDynamic || loaded.GetName().Name != name)
+            if (loaded.IsDynamic || !FrameworkTypes.IsNamed(loaded, name))
                 continue;
             if (loaded.ManifestModule.ModuleVersionId == build)
                 return loaded;
@@ -146,8 +146,8 @@ internal sealed partial class GraphReader
 
     private void ResetTypes()
     {
-        _ownTypes.Clear();
-        _ownAssemblies.Clear();
+        _ownTypes?.Clear();
+        _ownAssemblies?.Clear();
         Session = null;
     }
 }

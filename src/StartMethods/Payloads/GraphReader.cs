@@ -8,8 +8,8 @@ internal sealed partial class GraphReader : MessagePackReader
     // A marker for a number that is taken by an object which does not exist yet.
     private static readonly object Pending = new();
     private readonly List<object> _objects = [];
-    private readonly Dictionary<int, Content> _unfilled = [];
-    private readonly List<Action> _completions = [];
+    private Dictionary<int, Content>? _unfilled;
+    private List<Action>? _completions;
     private int _depth;
 
     internal IPayloadSerializer? Serializer { get; set; }
@@ -55,7 +55,7 @@ internal sealed partial class GraphReader : MessagePackReader
             ReadExtensionNumber(WireFormat.Deferred);
             object value = content.Allocate();
             _objects[id] = value;
-            _unfilled.Add(id, content);
+            (_unfilled ??= []).Add(id, content);
             return value;
         }
         if (++_depth > WireFormat.MaximumDepth)
@@ -104,7 +104,7 @@ internal sealed partial class GraphReader : MessagePackReader
     }
 
     /// <summary>Runs <paramref name="completion"/> once every object has its content: for hash tables, whose keys must be whole to be hashed.</summary>
-    internal void OnCompleted(Action completion) => _completions.Add(completion);
+    internal void OnCompleted(Action completion) => (_completions ??= []).Add(completion);
 
     /// <summary>Reads what <see cref="GraphWriter.WriteDeferred"/> wrote. The nil behind it tells a payload that was cut off from one that is whole.</summary>
     internal void ReadDeferred()
@@ -113,17 +113,18 @@ internal sealed partial class GraphReader : MessagePackReader
         {
             ReadArrayHeader(2);
             int id = ReadInt32(0, _objects.Count - 1);
-            if (!_unfilled.Remove(id, out Content? content))
+            Content? content = null;
+            if (_unfilled?.Remove(id, out content) != true)
             {
                 // Only a closure may be filled a second time: with fields that another body uses.
                 content = !IsResult && Contents.For(_objects[id].GetType()) is ClosureContent closure ? closure : throw Malformed($"object {id} is filled twice");
             }
-            content.Fill(this, _objects[id]);
+            content!.Fill(this, _objects[id]);
         }
-        if (_unfilled.Count > 0)
+        if (_unfilled?.Count > 0)
             throw Malformed("an object has no content");
-        foreach (Action completion in _completions)
-            completion();
+        for (int i = 0; i < (_completions?.Count ?? 0); i++)
+            _completions![i]();
     }
 
     internal void Reset()
@@ -133,9 +134,9 @@ internal sealed partial class GraphReader : MessagePackReader
         _objects.Clear();
         if (_objects.Capacity > 4096)
             _objects.Capacity = 0;
-        _unfilled.Clear();
-        _completions.Clear();
-        _ownFunctions.Clear();
+        _unfilled?.Clear();
+        _completions?.Clear();
+        _ownFunctions?.Clear();
         _depth = 0;
         _payload = null;
         Serializer = null;

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Reflection;
 
 namespace StartMethods.Payloads;
@@ -9,30 +8,43 @@ namespace StartMethods.Payloads;
 /// </summary>
 internal sealed class JobShape
 {
-    private static readonly ConcurrentDictionary<Type, JobShape> Known = new();
+    private static readonly TypeMap<JobShape> Known = new(static type => new JobShape(type));
     private readonly BodyInvoker _invoker;
     private readonly TaskReader? _task;
 
-    internal static JobShape For(Type delegateType) => Known.GetOrAdd(delegateType, static type => new JobShape(type));
+    internal static JobShape For(Type delegateType) => Known[delegateType];
 
     private JobShape(Type delegateType)
     {
-        MethodInfo invoke = delegateType.GetMethod("Invoke")!;
-        ParameterInfo[] parameters = invoke.GetParameters();
-        TakesToken = parameters.Length > 0 && parameters[^1].ParameterType == typeof(CancellationToken);
+        (Type[] parameters, Type result) = Signature(delegateType, out bool isCanonical);
+        TakesToken = parameters.Length > 0 && parameters[^1] == typeof(CancellationToken);
         int arguments = parameters.Length - (TakesToken ? 1 : 0);
-        if (arguments > 1 || Array.Exists(parameters, static parameter => parameter.ParameterType.IsByRefLike || parameter.ParameterType.IsByRef || parameter.ParameterType.IsPointer))
+        if (arguments > 1 || Array.Exists(parameters, static parameter => parameter.IsByRefLike || parameter.IsByRef || parameter.IsPointer))
         {
             throw new PayloadException($"A body is called with at most one argument and a CancellationToken, which a {TypeText.Short(delegateType)} is not. "
                 + "Capture the values in a lambda, or pass a tuple.");
         }
-        ArgumentType = arguments == 1 ? parameters[0].ParameterType : null;
-        Type result = invoke.ReturnType;
+        ArgumentType = arguments == 1 ? parameters[0] : null;
         if (result.IsByRefLike || result.IsByRef || result.IsPointer)
             throw new PayloadException($"A body cannot return a {TypeText.Short(result)}: it points into the memory of the child. Return an array.");
         (ResultType, _task) = TaskReader.For(result);
         _invoker = BodyInvoker.Create(result, ArgumentType, TakesToken);
-        BodyType = BodyTypeOf(result, ArgumentType, TakesToken);
+        BodyType = isCanonical ? delegateType : BodyTypeOf(result, ArgumentType, TakesToken);
+    }
+
+    // The type arguments of an Action or Func say it all; asking its Invoke method costs a fresh child half a millisecond.
+    private static (Type[] Parameters, Type Result) Signature(Type delegateType, out bool isCanonical)
+    {
+        isCanonical = delegateType.Assembly == typeof(object).Assembly && delegateType.Namespace == "System";
+        if (isCanonical && delegateType == typeof(Action))
+            return ([], typeof(void));
+        if (isCanonical && delegateType.Name.StartsWith("Action`", StringComparison.Ordinal))
+            return (delegateType.GetGenericArguments(), typeof(void));
+        if (isCanonical && delegateType.Name.StartsWith("Func`", StringComparison.Ordinal))
+            return delegateType.GetGenericArguments() is var all ? (all[..^1], all[^1]) : default;
+        isCanonical = false;
+        MethodInfo invoke = delegateType.GetMethod("Invoke")!;
+        return (Array.ConvertAll(invoke.GetParameters(), static parameter => parameter.ParameterType), invoke.ReturnType);
     }
 
     internal bool TakesToken { get; }

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using System.Text;
+using System.Text.Unicode;
 
 namespace StartMethods.Payloads;
 
@@ -11,8 +12,6 @@ namespace StartMethods.Payloads;
 /// </summary>
 internal class MessagePackReader
 {
-    // Throws on invalid UTF-8: a replacement character would hide a corrupted payload.
-    private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
     private byte[] _bytes = [];
     private int _position;
     private int _end;
@@ -144,14 +143,8 @@ internal class MessagePackReader
             default: throw Unexpected(code, "a string");
         }
         ReadOnlySpan<byte> bytes = Take(length);
-        try
-        {
-            return StrictUtf8.GetString(bytes);
-        }
-        catch (DecoderFallbackException e)
-        {
-            throw new PayloadException("A payload that arrived is malformed: a string is not UTF-8.", e);
-        }
+        // A replacement character would hide a corrupted payload.
+        return Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : throw Malformed("a string is not UTF-8");
     }
 
     internal string ReadText() => ReadString() ?? throw Malformed("a string is missing");

@@ -13,7 +13,7 @@ internal sealed class ScalarCodec<T>(Action<GraphWriter, T> write, Func<GraphRea
 }
 
 /// <summary>The primitives and the value types of the framework that have rules of their own; every reader checks them.</summary>
-internal static class Scalars
+internal static partial class Scalars
 {
     internal static Codec? Create(Type type)
     {
@@ -21,21 +21,21 @@ internal static class Scalars
             return null;
         return Type.GetTypeCode(type) switch
         {
-            TypeCode.Boolean => new ScalarCodec<bool>(static (w, v) => w.WriteBoolean(v), static r => r.ReadBoolean()),
-            TypeCode.Char => new ScalarCodec<char>(static (w, v) => w.WriteInt32(v), static r => (char)r.ReadInt32(0, char.MaxValue)),
-            TypeCode.SByte => new ScalarCodec<sbyte>(static (w, v) => w.WriteInt32(v), static r => (sbyte)r.ReadInt32(sbyte.MinValue, sbyte.MaxValue)),
-            TypeCode.Byte => new ScalarCodec<byte>(static (w, v) => w.WriteInt32(v), static r => (byte)r.ReadInt32(0, byte.MaxValue)),
-            TypeCode.Int16 => new ScalarCodec<short>(static (w, v) => w.WriteInt32(v), static r => (short)r.ReadInt32(short.MinValue, short.MaxValue)),
-            TypeCode.UInt16 => new ScalarCodec<ushort>(static (w, v) => w.WriteInt32(v), static r => (ushort)r.ReadInt32(0, ushort.MaxValue)),
-            TypeCode.Int32 => new ScalarCodec<int>(static (w, v) => w.WriteInt32(v), static r => r.ReadInt32()),
-            TypeCode.UInt32 => new ScalarCodec<uint>(static (w, v) => w.WriteUInt64(v), ReadUInt32),
-            TypeCode.Int64 => new ScalarCodec<long>(static (w, v) => w.WriteInt64(v), static r => r.ReadInt64()),
-            TypeCode.UInt64 => new ScalarCodec<ulong>(static (w, v) => w.WriteUInt64(v), static r => r.ReadUInt64()),
-            TypeCode.Single => new ScalarCodec<float>(static (w, v) => w.WriteSingle(v), static r => r.ReadSingle()),
-            TypeCode.Double => new ScalarCodec<double>(static (w, v) => w.WriteDouble(v), static r => r.ReadDouble()),
-            TypeCode.String => new ScalarCodec<string?>(static (w, v) => w.WriteString(v), static r => r.ReadString()),
-            TypeCode.Decimal => new ScalarCodec<decimal>(WriteDecimal, ReadDecimal),
-            TypeCode.DateTime => new ScalarCodec<DateTime>(WriteDateTime, ReadDateTime),
+            TypeCode.Boolean => Booleans(),
+            TypeCode.Char => Chars(),
+            TypeCode.SByte => SBytes(),
+            TypeCode.Byte => Bytes(),
+            TypeCode.Int16 => Int16s(),
+            TypeCode.UInt16 => UInt16s(),
+            TypeCode.Int32 => Int32s(),
+            TypeCode.UInt32 => UInt32s(),
+            TypeCode.Int64 => Int64s(),
+            TypeCode.UInt64 => UInt64s(),
+            TypeCode.Single => Singles(),
+            TypeCode.Double => Doubles(),
+            TypeCode.String => Strings(),
+            TypeCode.Decimal => Decimals(),
+            TypeCode.DateTime => DateTimes(),
             _ => type.IsValueType && !type.IsGenericType && type.Namespace is "System" or "System.Numerics" or "System.Text" or "System.Threading" ? CreateOther(type) : null,
         };
     }

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace StartMethods.Payloads;
@@ -23,7 +24,7 @@ internal static class SpecialContents
 {
     internal static Content? Create(Type type)
     {
-        for (Type? level = type; level is not null; level = level.BaseType)
+        for (Type? level = type; level is not null && level != typeof(object); level = level.BaseType)
         {
             if (!FrameworkTypes.Contains(level))
                 continue; // a class derived from one of these has content of its own
@@ -35,24 +36,58 @@ internal static class SpecialContents
 
     private static Content? ByName(string? name) => name switch
     {
-        "System.Uri" => new SpecialContent<Uri>(static (w, v) => WriteUri(w, v), static r => ReadUri(r), isTracked: false),
-        "System.Version" => new SpecialContent<Version>(static (w, v) => w.WriteString(v.ToString()), static r => Version.Parse(r.ReadText()), isTracked: false),
-        "System.Text.StringBuilder" => new SpecialContent<StringBuilder>(static (w, v) => w.WriteString(v.ToString()), static r => new StringBuilder(r.ReadText())),
-        "System.Globalization.CultureInfo" => new SpecialContent<CultureInfo>(WriteCulture, ReadCulture),
-        "System.Text.Encoding" => new SpecialContent<Encoding>(WriteEncoding, ReadEncoding),
-        "System.StringComparer" => new SpecialContent<StringComparer>(WriteComparer, ReadComparer, isTracked: false),
+        "System.Uri" => Uris(),
+        "System.Version" => Versions(),
+        "System.Text.StringBuilder" => StringBuilders(),
+        "System.Globalization.CultureInfo" => Cultures(),
+        "System.Text.Encoding" => Encodings(),
+        "System.StringComparer" => Comparers(),
         "System.Collections.BitArray" => BitArrays(),
         "System.Text.RegularExpressions.Regex" => Regexes(),
         "System.Net.IPAddress" => Addresses(),
         "System.Net.IPEndPoint" => EndPoints(),
         "System.Net.DnsEndPoint" => DnsEndPoints(),
-        "System.DBNull" => new SpecialContent<DBNull>(static (w, _) => w.WriteBoolean(true), static r => Present(r, DBNull.Value), isTracked: false),
-        "System.Threading.Lock" => new SpecialContent<Lock>(static (w, _) => w.WriteBoolean(true), static r => Present(r, new Lock())),
-        "System.Collections.Generic.ReferenceEqualityComparer" => new SpecialContent<ReferenceEqualityComparer>(static (w, _) => w.WriteBoolean(true), static r => Present(r, ReferenceEqualityComparer.Instance), isTracked: false),
-        "System.TimeZoneInfo" => new SpecialContent<TimeZoneInfo>(static (w, v) => w.WriteString(v.ToSerializedString()), static r => TimeZoneInfo.FromSerializedString(r.ReadText())),
-        "System.IO.MemoryStream" => new SpecialContent<MemoryStream>(WriteMemoryStream, ReadMemoryStream),
+        "System.DBNull" => Nulls(),
+        "System.Threading.Lock" => Locks(),
+        "System.Collections.Generic.ReferenceEqualityComparer" => ReferenceComparers(),
+        "System.TimeZoneInfo" => TimeZones(),
+        "System.IO.MemoryStream" => MemoryStreams(),
         _ => null,
     };
+
+    // One method each: the code of a method that names a class loads it.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static SpecialContent<Uri> Uris() => new(static (w, v) => WriteUri(w, v), static r => ReadUri(r), isTracked: false);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static SpecialContent<Version> Versions() => new(static (w, v) => w.WriteString(v.ToString()), static r => Version.Parse(r.ReadText()), isTracked: false);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static SpecialContent<StringBuilder> StringBuilders() => new(static (w, v) => w.WriteString(v.ToString()), static r => new StringBuilder(r.ReadText()));
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static SpecialContent<CultureInfo> Cultures() => new(WriteCulture, ReadCulture);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static SpecialContent<Encoding> Encodings() => new(WriteEncoding, ReadEncoding);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static SpecialContent<StringComparer> Comparers() => new(WriteComparer, ReadComparer, isTracked: false);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static SpecialContent<DBNull> Nulls() => new(static (w, _) => w.WriteBoolean(true), static r => Present(r, DBNull.Value), isTracked: false);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static SpecialContent<Lock> Locks() => new(static (w, _) => w.WriteBoolean(true), static r => Present(r, new Lock()));
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static SpecialContent<ReferenceEqualityComparer> ReferenceComparers() => new(static (w, _) => w.WriteBoolean(true), static r => Present(r, ReferenceEqualityComparer.Instance), isTracked: false);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static SpecialContent<TimeZoneInfo> TimeZones() => new(static (w, v) => w.WriteString(v.ToSerializedString()), static r => TimeZoneInfo.FromSerializedString(r.ReadText()));
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static SpecialContent<MemoryStream> MemoryStreams() => new(WriteMemoryStream, ReadMemoryStream);
 
     // Nil would mean null.
     private static T Present<T>(GraphReader reader, T value) => reader.ReadBoolean() ? value : throw MessagePackReader.Malformed("an object is missing");
@@ -154,6 +189,7 @@ internal static class SpecialContents
         return stream;
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static SpecialContent<BitArray> BitArrays() => new(static (w, v) =>
     {
         var bytes = new byte[(v.Length + 7) / 8];
@@ -168,6 +204,7 @@ internal static class SpecialContents
         return new BitArray(r.ReadBinary((length + 7) / 8).ToArray()) { Length = length };
     });
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static SpecialContent<System.Text.RegularExpressions.Regex> Regexes() => new(static (w, v) =>
     {
         w.WriteArrayHeader(3);
@@ -180,6 +217,7 @@ internal static class SpecialContents
         return new System.Text.RegularExpressions.Regex(r.ReadText(), (System.Text.RegularExpressions.RegexOptions)r.ReadInt32(), new TimeSpan(r.ReadInt64()));
     });
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static SpecialContent<System.Net.IPAddress> Addresses() => new(static (w, v) =>
     {
         w.WriteArrayHeader(2);
@@ -193,6 +231,7 @@ internal static class SpecialContents
         return bytes.Length == 16 ? new System.Net.IPAddress(bytes, scope) : new System.Net.IPAddress(bytes);
     }, isTracked: false);
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static SpecialContent<System.Net.IPEndPoint> EndPoints() => new(static (w, v) =>
     {
         w.WriteArrayHeader(2);
@@ -204,6 +243,7 @@ internal static class SpecialContents
         return new System.Net.IPEndPoint((System.Net.IPAddress)Contents.For(typeof(System.Net.IPAddress)).Read(r, -1), r.ReadInt32());
     });
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static SpecialContent<System.Net.DnsEndPoint> DnsEndPoints() => new(static (w, v) =>
     {
         w.WriteArrayHeader(3);
