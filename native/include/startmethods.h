@@ -342,4 +342,30 @@ SM_API int32_t sm_fork_is_foreign_child(void);
 // gettid(2) of the calling thread.
 SM_API int32_t sm_fork_gettid(void);
 
+// ── circumstances of a fork server's child (circumstances.c, Native.Circumstances.cs) ─────────────────────────────────────────────────
+#define SM_LIMITS 16
+#define SM_MASK_UNKNOWN 0xffffffffu
+#define SM_BECOME_DIRECTORY 1u
+#define SM_BECOME_STANDARD 2u
+#define SM_BECOME_LIMITS 3u
+
+typedef struct { uint64_t soft, hard; } sm_limit;
+
+typedef struct {
+    uint32_t size;
+    uint32_t mask;                    // umask; SM_MASK_UNKNOWN: /proc is not mounted, leave it
+    int32_t directory;                // an O_PATH descriptor; -1: leave it
+    int32_t standard[3];              // what becomes descriptors 0, 1, 2; -1: leave it
+    sm_limit limits[SM_LIMITS];       // by RLIMIT_ number
+} sm_circumstances;
+
+// A connected pair of close-on-exec sockets that keep the boundaries of messages and carry descriptors; the caller owns both.
+SM_API int32_t sm_message_pair(int32_t ends[2]);
+// Mask and limits of this process, and a close-on-exec descriptor (the caller's) of the directory, or of the working directory where it is null.
+SM_API int32_t sm_circumstances_take(const char *directory, sm_circumstances *taken);
+// Gives them to this process; the descriptors stay the caller's. step: SM_BECOME_* that failed.
+SM_API int32_t sm_circumstances_become(const sm_circumstances *wanted, uint32_t *step);
+// Makes "A=1\0B=2\0" the whole environment that the C library knows. Not thread-safe: only before others run.
+SM_API int32_t sm_environment_replace(const char *block, uint64_t length);
+
 #endif

@@ -1,0 +1,111 @@
+// What a process got from its surroundings and a forked child gets from those of the request instead: working directory, file mode mask, resource limits,
+// the three standard descriptors, the environment. The application takes a picture of its own at each start (or opens what was asked for), and
+// the child, a copy of a fork server that was started long before, becomes that. docs/protocol.md tells how it travels.
+#include "startmethods.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+_Static_assert(sizeof(sm_circumstances) == 24 + 16 * SM_LIMITS, "mirrored by Native.Circumstances.cs");
+_Static_assert(offsetof(sm_circumstances, standard) == 12 && offsetof(sm_circumstances, limits) == 24, "mirrored by Native.Circumstances.cs");
+
+int32_t sm_message_pair(int32_t ends[2])
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return -errno;
+    ends[0] = pair[0];
+    ends[1] = pair[1];
+    return 0;
+}
+
+// umask(2) can only be read by changing it, which a file that another thread creates at that moment would feel; the kernel tells it here.
+static uint32_t file_mode_mask(void)
+{
+    char text[512];
+    int status = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    if (status < 0)
+        return SM_MASK_UNKNOWN;
+    ssize_t length = read(status, text, sizeof text - 1);
+    close(status);
+    if (length <= 0)
+        return SM_MASK_UNKNOWN;
+    text[length] = 0;
+    const char *line = strstr(text, "\nUmask:");
+    return line != NULL ? (uint32_t)strtoul(line + 7, NULL, 8) & 0777 : SM_MASK_UNKNOWN;
+}
+
+int32_t sm_circumstances_take(const char *directory, sm_circumstances *taken)
+{
+    if (taken->size < sizeof *taken)
+        return -EINVAL;
+    for (int resource = 0; resource < SM_LIMITS; resource++)
+        if (syscall(SYS_prlimit64, 0, resource, NULL, &taken->limits[resource]) != 0)
+            taken->limits[resource].soft = taken->limits[resource].hard = 0;
+    taken->mask = file_mode_mask();
+    // A descriptor instead of a name: a directory that was deleted, or is not readable, can still be the child's.
+    int opened = open(directory != NULL ? directory : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (opened < 0)
+        return -errno;
+    taken->directory = opened;
+    return 0;
+}
+
+static int set_limits(const sm_circumstances *wanted)
+{
+    for (int resource = 0; resource < SM_LIMITS; resource++) {
+        sm_limit now;
+        const sm_limit *limit = &wanted->limits[resource];
+        if (syscall(SYS_prlimit64, 0, resource, NULL, &now) != 0 || (now.soft == limit->soft && now.hard == limit->hard))
+            continue;
+        if (limit->hard != 0 || limit->soft != 0 || now.soft != 0)
+            if (syscall(SYS_prlimit64, 0, resource, limit, NULL) != 0)
+                return -errno;
+    }
+    return 0;
+}
+
+int32_t sm_circumstances_become(const sm_circumstances *wanted, uint32_t *step)
+{
+    if (wanted->size < sizeof *wanted)
+        return -EINVAL;
+    *step = SM_BECOME_DIRECTORY;
+    if (wanted->directory >= 0 && fchdir(wanted->directory) != 0)
+        return -errno;
+    *step = SM_BECOME_STANDARD;
+    for (int number = 0; number < 3; number++)
+        if (wanted->standard[number] >= 0 && wanted->standard[number] != number && dup3(wanted->standard[number], number, 0) < 0)
+            return -errno;
+    if (wanted->mask != SM_MASK_UNKNOWN)
+        umask((mode_t)wanted->mask);
+    *step = SM_BECOME_LIMITS;
+    return set_limits(wanted);
+}
+
+int32_t sm_environment_replace(const char *block, uint64_t length)
+{
+    if (length > 0 && block[length - 1] != 0)
+        return -EINVAL;
+    size_t count = 0;
+    for (uint64_t i = 0; i < length; i++)
+        count += block[i] == 0;
+    // One piece of memory for good: the C library never frees what environ points to, and native code may keep what getenv returned.
+    char **variables = malloc((count + 1) * sizeof *variables + length);
+    if (variables == NULL)
+        return -ENOMEM;
+    char *text = (char *)(variables + count + 1);
+    memcpy(text, block, length);
+    for (size_t i = 0; i < count; i++) {
+        variables[i] = text;
+        text += strlen(text) + 1;
+    }
+    variables[count] = NULL;
+    environ = variables;
+    return 0;
+}

@@ -1,0 +1,53 @@
+using System.Reflection;
+using System.Text;
+
+namespace StartMethods.ForkServers;
+
+/// <summary>
+/// What the framework remembers about a process's surroundings from before the fork, and must look up again in the child. What a fork itself makes stale
+/// (process id, random numbers, sockets) is the fork engine's to renew.
+/// </summary>
+internal static class CachedState
+{
+    private const BindingFlags Hidden = BindingFlags.Static | BindingFlags.NonPublic;
+
+    // Looked up in the server, once for all children. Null in a framework that keeps it elsewhere: then the slower, documented way is taken.
+    private static readonly FieldInfo? EnvironmentField = typeof(Environment).GetField("s_environ", Hidden);
+
+    /// <summary>The managed copy of the environment, which the framework makes when a variable is first set or all are listed.</summary>
+    internal static void ForgetEnvironment(ReadOnlySpan<byte> block)
+    {
+        if (EnvironmentField is not null)
+        {
+            EnvironmentField.SetValue(null, null); // it is copied from the C library's again when needed
+            return;
+        }
+        Dictionary<string, string> wanted = [];
+        foreach (Range range in block.Split((byte)0))
+        {
+            string variable = Encoding.UTF8.GetString(block[range]);
+            int equals = variable.IndexOf('=');
+            if (equals > 0)
+                wanted[variable[..equals]] = variable[(equals + 1)..];
+        }
+        foreach (string name in Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(name => !wanted.ContainsKey(name)).ToArray())
+            Environment.SetEnvironmentVariable(name, null);
+        foreach ((string name, string value) in wanted)
+            Environment.SetEnvironmentVariable(name, value);
+    }
+
+    /// <summary>
+    /// The writers of a console that a preload has used: they hold duplicates of the server's descriptors. The next use of the console opens those of
+    /// the child.
+    /// </summary>
+    internal static void ForgetConsole()
+    {
+        if (!IsConsoleLoaded())
+            return;
+        foreach (string name in (ReadOnlySpan<string>)["s_in", "s_out", "s_error", "_isStdInRedirected", "_isStdOutRedirected", "_isStdErrRedirected"])
+            typeof(Console).GetField(name, Hidden)?.SetValue(null, null);
+    }
+
+    // Loading System.Console only to find that there is nothing to forget would cost each child more than the rest of its start.
+    private static bool IsConsoleLoaded() => AppDomain.CurrentDomain.GetAssemblies().Any(assembly => assembly.GetName().Name == "System.Console");
+}
