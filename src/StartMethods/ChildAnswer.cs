@@ -19,6 +19,9 @@ internal sealed class ChildAnswer : IDisposable
     /// <summary>Why the child said nothing; null where it answered.</summary>
     internal Exception? Silence => _silence;
 
+    /// <summary>Whether it is an exception of the body.</summary>
+    internal bool IsFailure => _frame?.Type == FrameType.Failure && _overruled is null;
+
     /// <summary>The value of the body; throws what it threw, or why there is none. To be called once: it takes what is in the frame.</summary>
     internal object? Read(Type resultType, IPayloadSerializer? serializer)
     {

@@ -31,6 +31,9 @@ public sealed class ChildLaunch
     /// <summary>The child's end of the channel: to be handed to the child, never used here.</summary>
     internal ChannelEnd End => _end;
 
+    /// <summary>This process's end, for a method that has something to say to the child before its session begins.</summary>
+    internal FrameChannel Channel => _parentEnd;
+
     /// <summary>What the three standard descriptors of the child are to be.</summary>
     internal ChildStreams Streams => _streams;
 

@@ -98,6 +98,9 @@ public sealed class ChildOptions
     /// <summary>Takes the frames of a conversation that the body, one of the library itself, leads with this side; it owns them. Called on the reactor's thread.</summary>
     internal Action<Channels.Frame>? UserFrame { get; set; }
 
+    /// <summary>See <see cref="Bootstrap.SetupMessage.OwnsChannel"/>.</summary>
+    internal bool OwnsChannel { get; init; }
+
     private static void Limit(TimeSpan value, string name)
     {
         if (value <= TimeSpan.Zero && value != System.Threading.Timeout.InfiniteTimeSpan)

@@ -36,7 +36,7 @@ internal sealed partial class ChildSession
         _setup = new SetupMessage
         {
             Name = options.Name ?? $"child-{Interlocked.Increment(ref s_lastNumber)}", MethodName = Method.Name, ParentId = Environment.ProcessId, Depth = depth,
-            Detached = options.Detached, ExitGrace = ParentGoneGrace, MaxResultBytes = options.MaxResultBytes,
+            Detached = options.Detached, OwnsChannel = options.OwnsChannel, ExitGrace = ParentGoneGrace, MaxResultBytes = options.MaxResultBytes,
         };
         _streams = new ChildStreams(options);
         ChannelEnd? end = null;

@@ -23,6 +23,12 @@ public abstract partial class StartMethod
     /// </summary>
     public static StartMethod Spawn { get; } = new SpawnMethod();
 
+    /// <summary>
+    /// Children are forked from a warm process of this application: as safe as <see cref="Spawn"/>, and many times faster. Linux only. A server of one's own, with a
+    /// preload, is a <see cref="StartMethods.ForkServer"/>.
+    /// </summary>
+    public static StartMethod ForkServer { get; } = StartMethods.ForkServer.CreateShared();
+
     /// <summary>The method of children whose <see cref="ChildOptions.Method"/> is null.</summary>
     /// <exception cref="StartMethodNotSupportedException">Set to a method that does not work here.</exception>
     public static StartMethod Default
@@ -58,12 +64,12 @@ public abstract partial class StartMethod
     /// <summary>The name.</summary>
     public override string ToString() => Name;
 
-    internal void ThrowIfUnsupported()
+    internal virtual void ThrowIfUnsupported()
     {
         if (UnsupportedReason is { } reason)
             throw new StartMethodNotSupportedException($"The start method '{Name}' does not work here: {reason}");
     }
 
     // In the order of recommendation. A method adds itself here, and a static property above.
-    internal static IEnumerable<StartMethod> BuiltIn() => [Spawn];
+    internal static IEnumerable<StartMethod> BuiltIn() => [ForkServer, Spawn];
 }

@@ -10,6 +10,7 @@ internal sealed class ChildRunner
     private readonly FrameChannel _channel;
     private readonly bool _isCopy;
     private SetupMessage? _setup;
+    private NextLife? _next;
 
     private ChildRunner(FrameChannel channel, bool isCopy) => (_channel, _isCopy) = (channel, isCopy);
 
@@ -19,10 +20,36 @@ internal sealed class ChildRunner
     [DoesNotReturn]
     internal static void RunFromWire(FrameChannel channel, bool isCopy)
     {
-        ChildRunner runner = new(channel, isCopy);
-        int code = runner.Guarded(() => runner.Converse());
-        OrderlyExit.Leave(code, runHandlers: !isCopy);
-        throw new System.Diagnostics.UnreachableException();
+        while (true)
+        {
+            ChildRunner runner = new(channel, isCopy);
+            int code = runner.Guarded(() => runner.Converse());
+            if (runner._next is null)
+                OrderlyExit.Leave(code, runHandlers: !isCopy);
+            // A new process, forked in the body: what its ancestor was doing is off the stack, and it begins where any child begins.
+            channel.Dispose();
+            channel = Begin(runner._next!);
+            isCopy = true;
+        }
+    }
+
+    private static FrameChannel Begin(NextLife next)
+    {
+        try
+        {
+            return next.Begin();
+        }
+        catch (PeerGoneException)
+        {
+            OrderlyExit.End(0); // a child that nobody has needed
+            throw;
+        }
+        catch (Exception e)
+        {
+            OrderlyExit.WriteError($"StartMethods: a forked child cannot begin: {e.Message}");
+            OrderlyExit.End(ChildEntry.BootstrapFailedCode);
+            throw;
+        }
     }
 
     /// <summary>Runs a body that this process, a copy of its parent, has in its memory already.</summary>
@@ -98,7 +125,8 @@ internal sealed class ChildRunner
     private void RunAndAnswer(Func<CancellationToken, Task<object?>> body, Type resultType, IPayloadSerializer? serializer)
     {
         ParentLink link = new(_channel, _setup!, runHandlers: !_isCopy);
-        link.Start();
+        if (!_setup!.OwnsChannel)
+            link.Start();
         _channel.Send(new FrameContent(FrameType.Started));
         object? value;
         try
@@ -108,6 +136,11 @@ internal sealed class ChildRunner
         catch (Exception e)
         {
             Answer(e, serializer);
+            return;
+        }
+        if (value is NextLife next)
+        {
+            _next = next;
             return;
         }
         FrameContent content;

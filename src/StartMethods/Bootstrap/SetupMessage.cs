@@ -18,6 +18,9 @@ internal sealed record SetupMessage
     /// <summary>Whether it goes on when the parent is gone.</summary>
     internal bool Detached { get; init; }
 
+    /// <summary>Whether the body itself notices the parent's end: no thread of the library reads the channel, and the body gets no token.</summary>
+    internal bool OwnsChannel { get; init; }
+
     /// <summary>How long the body may take to leave when the parent is gone.</summary>
     internal TimeSpan ExitGrace { get; init; }
 
@@ -31,7 +34,7 @@ internal sealed record SetupMessage
         Span<byte> at = bytes;
         BinaryPrimitives.WriteInt32LittleEndian(at, ParentId);
         BinaryPrimitives.WriteInt32LittleEndian(at[4..], Depth);
-        BinaryPrimitives.WriteInt32LittleEndian(at[8..], Detached ? 1 : 0);
+        BinaryPrimitives.WriteInt32LittleEndian(at[8..], (Detached ? DetachedFlag : 0) | (OwnsChannel ? OwnsChannelFlag : 0));
         BinaryPrimitives.WriteInt32LittleEndian(at[12..], (int)Math.Min(int.MaxValue, ExitGrace.TotalMilliseconds));
         BinaryPrimitives.WriteInt64LittleEndian(at[16..], MaxResultBytes);
         BinaryPrimitives.WriteInt32LittleEndian(at[24..], name.Length);
@@ -49,7 +52,8 @@ internal sealed record SetupMessage
         {
             ParentId = BinaryPrimitives.ReadInt32LittleEndian(bytes),
             Depth = BinaryPrimitives.ReadInt32LittleEndian(bytes[4..]),
-            Detached = BinaryPrimitives.ReadInt32LittleEndian(bytes[8..]) != 0,
+            Detached = (BinaryPrimitives.ReadInt32LittleEndian(bytes[8..]) & DetachedFlag) != 0,
+            OwnsChannel = (BinaryPrimitives.ReadInt32LittleEndian(bytes[8..]) & OwnsChannelFlag) != 0,
             ExitGrace = TimeSpan.FromMilliseconds(BinaryPrimitives.ReadInt32LittleEndian(bytes[12..])),
             MaxResultBytes = BinaryPrimitives.ReadInt64LittleEndian(bytes[16..]),
             Name = Encoding.UTF8.GetString(bytes.Slice(FixedSize, nameLength)),
@@ -57,5 +61,5 @@ internal sealed record SetupMessage
         };
     }
 
-    private const int FixedSize = 28;
+    private const int FixedSize = 28, DetachedFlag = 1, OwnsChannelFlag = 2;
 }

@@ -25,7 +25,7 @@ internal static class Assignment
     /// <exception cref="StartMethodException">The directory, or a file for a standard descriptor, cannot be opened; it is named.</exception>
     internal static FrameContent Compose(ChildLaunch launch)
     {
-        StdioWiring wiring = new(new SpawnInfo("/") { StandardInput = launch.Streams.Input, StandardOutput = launch.Streams.Output, StandardError = launch.Streams.Error });
+        StdioWiring wiring = new(new SpawnInfo("/"), new StandardStreams(launch.Streams.Input, launch.Streams.Output, launch.Streams.Error));
         SafeFileHandle? directory = null;
         try
         {

@@ -1,0 +1,14 @@
+using StartMethods.Channels;
+
+namespace StartMethods.Bootstrap;
+
+/// <summary>
+/// What the body of a fork server returns in a child that was forked while it ran: the child leaves the server's stack with it, and only then becomes what it is
+/// to be, so that nothing of the server's is below the user's code.
+/// </summary>
+internal abstract class NextLife
+{
+    /// <summary>Makes the process its own, waiting if it is not needed yet, and opens its channel.</summary>
+    /// <exception cref="PeerGoneException">It will not be needed any more.</exception>
+    internal abstract FrameChannel Begin();
+}

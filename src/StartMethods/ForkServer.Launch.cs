@@ -1,0 +1,177 @@
+using System.Diagnostics;
+using System.Runtime.ExceptionServices;
+using StartMethods.Channels;
+using StartMethods.ForkServers;
+using StartMethods.Spawning;
+
+namespace StartMethods;
+
+// One start: a server, a child of it, and what the child is to be. A server that dies meanwhile is replaced and asked again, as long as it is certain
+// that no child has come of the request; the job itself leaves only when there is a child.
+public sealed partial class ForkServer
+{
+    private const int MostAttempts = 4, TryAgain = 11;
+
+    /// <inheritdoc/>
+    protected internal override SpawnedProcess Launch(ChildLaunch launch)
+    {
+        ArgumentNullException.ThrowIfNull(launch);
+        ThrowIfUnusable();
+        launch.EncodeJob(); // what cannot travel is said before anything is started
+        if (RuntimeVerdict.Reason is not null)
+            return launch.Start(launch.CreateSpawnInfo());
+        FrameContent assignment = Assignment.Compose(launch);
+        ProcessLifetime? child;
+        try
+        {
+            child = TakeSpare(launch.End.Socket!.Number) ?? ForkChild(launch.End.Socket!.Number, launch.Options.StartTimeout);
+        }
+        catch
+        {
+            assignment.Sent!();
+            throw;
+        }
+        if (child is null)
+        {
+            assignment.Sent!();
+            return launch.Start(launch.CreateSpawnInfo());
+        }
+        launch.Channel.Post(assignment);
+        return new SpawnedProcess(child);
+    }
+
+    /// <summary>Null: this runtime cannot be forked.</summary>
+    private ProcessLifetime? ForkChild(int channel, TimeSpan limit)
+    {
+        long start = Stopwatch.GetTimestamp();
+        for (int attempt = 1; ; attempt++)
+        {
+            if (Ready(Left(limit, start)) is not { } server)
+                return null;
+            ForkOutcome outcome = Ask(server, channel, Left(limit, start), limit);
+            if (outcome.Child is not null)
+            {
+                Served();
+                return outcome.Child;
+            }
+            if (outcome.ServerDied)
+            {
+                if (attempt < MostAttempts)
+                    continue;
+                throw new StartMethodException($"{outcome.Reason} before it had forked the child, as did {attempt - 1} before it");
+            }
+            // RLIMIT_NPROC, pids.max: what ends meanwhile makes room, which nothing announces.
+            if (outcome.ErrorNumber == TryAgain && attempt < MostAttempts)
+            {
+                Thread.Sleep(TimeSpan.FromMilliseconds(5 << (2 * attempt)));
+                continue;
+            }
+            throw new StartMethodException($"{server.Name} could not fork: {outcome.Reason}") { ErrorNumber = outcome.ErrorNumber };
+        }
+    }
+
+    private static ForkOutcome Ask(ServerConnection server, int channel, TimeSpan left, TimeSpan limit)
+    {
+        TaskCompletionSource<ForkOutcome> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        uint id = server.Fork(isSpare: false, channel, outcome => answer.TrySetResult(outcome));
+        if (answer.Task.Wait(left))
+            return answer.Task.Result;
+        // The process may only be stopped. It is of no use like that, and whoever else waits for it is better served by another.
+        server.Abandon(id);
+        server.Kill();
+        throw new ChildTimeoutException($"{server.Name} did not answer within ChildOptions.StartTimeout ({limit}) and was killed") { Limit = limit };
+    }
+
+    /// <summary>The server, started if need be, when it is ready; null where this runtime cannot be forked.</summary>
+    private ServerConnection? Ready(TimeSpan left)
+    {
+        ServerState state = State;
+        ServerConnection server = Server(state);
+        long start = Stopwatch.GetTimestamp();
+        try
+        {
+            TimeSpan limit = left < TimeSpan.Zero || (_startTimeout >= TimeSpan.Zero && _startTimeout < left) ? _startTimeout : left;
+            if (!server.Ready.IsCompletedSuccessfully && !server.Ready.Wait(limit))
+            {
+                server.Kill();
+                throw new ChildTimeoutException($"{server.Name} was not ready after {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s and was killed; ForkServerOptions.StartTimeout is {_startTimeout}") { Limit = limit };
+            }
+        }
+        catch (AggregateException e)
+        {
+            ExceptionDispatchInfo failure = ExceptionDispatchInfo.Capture(e.InnerException!);
+            lock (state.Gate)
+            {
+                if (server.PreloadFailed && state.Current == server)
+                    state.PreloadFailure = failure;
+            }
+            failure.Throw();
+        }
+        return Judge(state, server, server.Ready.Result);
+    }
+
+    private ServerConnection Server(ServerState state)
+    {
+        lock (state.Gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed || state.IsEnded, this);
+            state.PreloadFailure?.Throw();
+            if (state.Current is { IsAlive: true } current)
+                return current;
+            if (state.Breaker.Refusal() is { } refusal)
+                throw new StartMethodException($"{this} is not started again for now: {refusal}");
+            ServerConnection server = ServerConnection.Start(state.Plan with { TestsRuntime = !RuntimeVerdict.IsKnown }, connection => Died(state, connection));
+            if (!server.Gone.IsCompleted)
+                state.Add(server);
+            return state.Current = server;
+        }
+    }
+
+    private ServerConnection? Judge(ServerState state, ServerConnection server, ReadyMessage ready)
+    {
+        if (ready.Unsupported.Length == 0)
+        {
+            if (!server.TakeWarnings())
+                return server;
+            RuntimeVerdict.Tell("");
+            if (ready.Warning.Length > 0)
+                Warn($"{server.Name}: {ready.Warning}");
+            return server;
+        }
+        if (RuntimeVerdict.Tell(ready.Unsupported))
+            Warn($"this runtime cannot be forked, so children of fork servers are started by exec from now on, which takes longer: {ready.Unsupported}");
+        lock (state.Gate)
+        {
+            if (state.Current == server)
+                state.Current = null;
+        }
+        server.Close();
+        return null;
+    }
+
+    private void Served()
+    {
+        ServerState state = State;
+        lock (state.Gate)
+            state.Breaker.Served();
+        OrderSpares();
+    }
+
+    private static void Died(ServerState state, ServerConnection server)
+    {
+        lock (state.Gate)
+        {
+            state.Remove(server);
+            if (!server.IsClosing && !server.HasServed && !server.PreloadFailed)
+                state.Breaker.Died(server.How);
+        }
+    }
+
+    private static TimeSpan Left(TimeSpan limit, long start)
+    {
+        if (limit < TimeSpan.Zero)
+            return limit;
+        TimeSpan left = limit - Stopwatch.GetElapsedTime(start);
+        return left < TimeSpan.Zero ? TimeSpan.Zero : left;
+    }
+}

@@ -1,0 +1,78 @@
+using StartMethods.ForkServers;
+using StartMethods.Spawning;
+
+namespace StartMethods;
+
+// Children forked ahead. They are asked for when one was taken, and the server hears nothing of their being handed over: the application does that itself.
+public sealed partial class ForkServer
+{
+    private ProcessLifetime? TakeSpare(int channel)
+    {
+        if (_spareChildren == 0)
+            return null;
+        ServerState state = State;
+        while (true)
+        {
+            SpareChild? spare;
+            lock (state.Gate)
+                spare = state.Spares.TryTake();
+            if (spare is null)
+                return null;
+            bool taken = spare.Assign(channel);
+            OrderSpares();
+            if (taken)
+                return spare.Process;
+        }
+    }
+
+    /// <summary>Asks the server for as many spare children as are missing. Waits for nothing; without a server there are none.</summary>
+    private void OrderSpares()
+    {
+        if (_spareChildren == 0)
+            return;
+        ServerState state = State;
+        ServerConnection? server;
+        int orders, generation;
+        lock (state.Gate)
+        {
+            server = state.Current;
+            if (state.IsEnded || server is not { IsAlive: true, Ready.IsCompletedSuccessfully: true })
+                return;
+            (orders, generation) = (state.Spares.TakeOrders(), state.Spares.Generation);
+        }
+        for (int i = 0; i < orders; i++)
+            OrderSpare(state, server, generation);
+    }
+
+    private static void OrderSpare(ServerState state, ServerConnection server, int generation)
+    {
+        MessageSocket ours, theirs;
+        try
+        {
+            (ours, theirs) = MessageSocket.CreatePair();
+        }
+        catch (StartMethodException)
+        {
+            // No descriptors left. Whoever starts a child next is told; a spare is not worth an error.
+            lock (state.Gate)
+                state.Spares.Failed(generation);
+            return;
+        }
+        using (theirs)
+            server.Fork(isSpare: true, theirs.Handle.Number, outcome => Arrived(state, ours, outcome, generation));
+    }
+
+    private static void Arrived(ServerState state, MessageSocket ours, ForkOutcome outcome, int generation)
+    {
+        bool kept = false;
+        lock (state.Gate)
+        {
+            if (outcome.Child is null)
+                state.Spares.Failed(generation);
+            else
+                kept = state.Spares.Arrived(new SpareChild(outcome.Child, ours), generation);
+        }
+        if (!kept)
+            ours.Dispose(); // it sees that, and ends
+    }
+}

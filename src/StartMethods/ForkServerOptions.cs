@@ -1,0 +1,50 @@
+using System.Reflection;
+
+namespace StartMethods;
+
+/// <summary>How a <see cref="ForkServer"/> is started, and what it has ready. Read when the server object is made; changing it later has no effect.</summary>
+public sealed class ForkServerOptions
+{
+    /// <summary>A name for people, in errors and warnings; null: "forkserver-1", "forkserver-2" …</summary>
+    public string? Name { get; set; }
+
+    /// <summary>
+    /// Runs once in the server, before the first child is forked: types that it touches, code that it has compiled and data that it leaves in static fields are there in
+    /// each child, in memory that they share as long as they do not write to it. It travels like any body. What it throws fails each start. It should leave no thread
+    /// running and no connection open.
+    /// </summary>
+    /// <remarks>Python: <c>multiprocessing.set_forkserver_preload</c>, for a function instead of modules.</remarks>
+    public Action? Preload { get; set; }
+
+    /// <summary>The same, asynchronous; runs after <see cref="Preload"/>.</summary>
+    public Func<Task>? PreloadAsync { get; set; }
+
+    /// <summary>Assemblies that the server loads before the first child is forked. Python: <c>multiprocessing.set_forkserver_preload</c>.</summary>
+    public IList<Assembly> PreloadAssemblies { get; } = [];
+
+    /// <summary>
+    /// How many children are forked ahead and wait for work, so that a start only hands one over: tens of microseconds instead of a millisecond. Each costs a process and
+    /// some hundred kilobytes. Never more are waiting; they end with the server object, or this process. Default: 0.
+    /// </summary>
+    public int SpareChildren
+    {
+        get;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(value);
+            field = value;
+        }
+    }
+
+    /// <summary>How long the server may take to become ready, its preload included, before it is killed and the start fails; default: one minute.</summary>
+    public TimeSpan StartTimeout
+    {
+        get;
+        set
+        {
+            if (value <= TimeSpan.Zero && value != Timeout.InfiniteTimeSpan)
+                throw new ArgumentOutOfRangeException(nameof(value), value, "must be positive, or Timeout.InfiniteTimeSpan for no limit");
+            field = value;
+        }
+    } = TimeSpan.FromMinutes(1);
+}

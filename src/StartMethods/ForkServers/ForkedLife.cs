@@ -1,0 +1,55 @@
+using StartMethods.Bootstrap;
+using StartMethods.Channels;
+using StartMethods.Interop;
+
+namespace StartMethods.ForkServers;
+
+/// <summary>A child just forked: it leaves the server's stack with this, becomes what the application wants it to be, and opens its channel.</summary>
+/// <param name="requests">The copy of the server's socket, on which only the announcement is sent.</param>
+/// <param name="request">What the child was forked for.</param>
+/// <param name="socket">The descriptor that came with the request; this process's own.</param>
+internal sealed class ForkedLife(MessageSocket requests, ForkMessage request, FileDescriptor socket) : NextLife
+{
+    internal override FrameChannel Begin()
+    {
+        Announce();
+        FileDescriptor channelSocket = request.IsSpare ? AwaitAssignment() : socket;
+        FrameChannel channel = new(new SocketTransport(channelSocket));
+        if (!channel.Receive(out Frame? frame))
+            throw new PeerGoneException();
+        using (frame)
+            Assignment.Become(frame);
+        return channel;
+    }
+
+    // The server answers too. But it may be killed before it does, and then the application would have a child of which it knows nothing.
+    private void Announce()
+    {
+        Span<byte> message = stackalloc byte[64];
+        try
+        {
+            int size = ServerMessages.Write(message, new AnnouncedMessage(request.Id, Native.ProcessId()));
+            requests.Send(message[..size], -1, wait: true);
+        }
+        finally
+        {
+            // With the last copy of this socket the application knows that nobody is left who could still announce himself.
+            requests.Dispose();
+        }
+    }
+
+    private FileDescriptor AwaitAssignment()
+    {
+        using MessageSocket control = new(socket);
+        byte[] buffer = new byte[64];
+        ReceivedDescriptors received = default;
+        int size = control.Receive(buffer, ref received, wait: true);
+        if (size == 0)
+            throw new PeerGoneException();
+        FileDescriptor channel = new(received.First);
+        if (ServerMessages.Check(buffer.AsSpan(0, size), received.Count) == ServerMessageKind.Assigned)
+            return channel;
+        channel.Dispose();
+        throw new ProtocolException("a spare child got something else than its channel");
+    }
+}

@@ -1,0 +1,41 @@
+using StartMethods.Interop;
+using StartMethods.Spawning;
+
+namespace StartMethods.ForkServers;
+
+/// <summary>A request that is on its way. What it comes to is heard on the reactor's thread.</summary>
+internal sealed class PendingFork(Action<ForkOutcome> completed)
+{
+    /// <summary>The child's own word, which counts if the server dies before it has said the same.</summary>
+    internal int AnnouncedId { get; set; }
+
+    /// <summary>Nobody waits for it any more: the child that may still come is ended.</summary>
+    internal bool IsAbandoned { get; set; }
+
+    internal void Born(int processId, FileDescriptor? pidfd)
+    {
+        try
+        {
+            ProcessLifetime child = ProcessLifetime.OfChild(processId, pidfd);
+            if (IsAbandoned)
+                child.Signal(SignalNumber.Kill);
+            else
+                completed(ForkOutcome.Born(child));
+        }
+        catch (StartMethodException e)
+        {
+            completed(ForkOutcome.Refused(e.ErrorNumber, $"the child cannot be watched, and was ended: {e.Message}")); // OfChild has seen to that
+        }
+    }
+
+    internal void Refused(int errorNumber, string reason) => completed(ForkOutcome.Refused(errorNumber, reason));
+
+    /// <summary>The server is dead, and so is everybody who could have said more.</summary>
+    internal void Lost(string how)
+    {
+        if (AnnouncedId > 0)
+            Born(AnnouncedId, null);
+        else
+            completed(ForkOutcome.Lost(how));
+    }
+}

@@ -1,0 +1,174 @@
+using StartMethods.Channels;
+using StartMethods.Interop;
+
+namespace StartMethods.ForkServers;
+
+// What is heard of the server, on the reactor's thread: its messages, the end of its socket, the end of its process.
+internal sealed partial class ServerConnection
+{
+    /// <summary>
+    /// How long, after the server's death, a child that it forked with its last breath may take to announce itself. It holds the socket open until it has.
+    /// </summary>
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(2);
+
+    private void Listen()
+    {
+        try
+        {
+            while (true)
+            {
+                ReceivedDescriptors received = default;
+                int size = _socket.Receive(_incoming, ref received, wait: false);
+                if (size == MessageSocket.WouldBlock)
+                    return;
+                if (size == 0)
+                {
+                    Hush();
+                    return;
+                }
+                FileDescriptor? descriptor = received.First >= 0 ? new FileDescriptor(received.First) : null;
+                Heard(_incoming.AsSpan(0, size), received.Count, ref descriptor);
+                descriptor?.Dispose();
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            return; // closed by this side meanwhile
+        }
+        catch (StartMethodException)
+        {
+            // What it says cannot be relied on, so neither can it.
+            Kill();
+            Hush();
+        }
+    }
+
+    private void Heard(ReadOnlySpan<byte> message, int descriptors, ref FileDescriptor? descriptor)
+    {
+        switch (ServerMessages.Check(message, descriptors))
+        {
+            case ServerMessageKind.Ready:
+                _serverEnd.Dispose();
+                _ready.TrySetResult(ServerMessages.ReadReady(message));
+                return;
+            case ServerMessageKind.Forked:
+                ForkedMessage forked = ServerMessages.ReadForked(message);
+                FileDescriptor? pidfd = descriptor;
+                descriptor = null;
+                HasServed = true;
+                if (Take(forked.Id) is { } born)
+                    born.Born(forked.ProcessId, pidfd);
+                else
+                    pidfd?.Dispose();
+                return;
+            case ServerMessageKind.Refused:
+                RefusedMessage refused = ServerMessages.ReadRefused(message);
+                Take(refused.Id)?.Refused(refused.ErrorNumber, refused.Reason);
+                return;
+            case ServerMessageKind.Announced:
+                AnnouncedMessage announced = ServerMessages.ReadAnnounced(message);
+                lock (_gate)
+                {
+                    if (_pending.TryGetValue(announced.Id, out PendingFork? pending))
+                        pending.AnnouncedId = announced.ProcessId;
+                }
+                return;
+            default:
+                throw new ProtocolException("only the application sends this");
+        }
+    }
+
+    private PendingFork? Take(uint id)
+    {
+        PendingFork? pending;
+        bool last;
+        lock (_gate)
+        {
+            _pending.Remove(id, out pending);
+            last = _closing && _pending.Count == 0;
+        }
+        if (last)
+            Hush();
+        return pending;
+    }
+
+    private void Ended()
+    {
+        lock (_gate)
+        {
+            if (_ended)
+                return;
+            _how = Death();
+            Volatile.Write(ref _ended, true);
+        }
+        _serverEnd.Dispose(); // now the end of the socket can be seen
+        FailReady();
+        lock (_gate)
+        {
+            if (!_silent)
+                _lastWords = Deadline.After(LastWords, Hush);
+        }
+        _onDeath(this);
+        FinishIfOver();
+    }
+
+    private void FailReady()
+    {
+        ChildAnswer answer = _session.Answer.Result;
+        if (_ready.Task.IsCompleted)
+        {
+            answer.Dispose();
+            return;
+        }
+        try
+        {
+            answer.Read(typeof(object), null);
+            _ready.TrySetException(new StartMethodException($"{_how} before it was ready"));
+        }
+        catch (Exception e)
+        {
+            PreloadFailed = answer.IsFailure;
+            _ready.TrySetException(e);
+        }
+        _ = _ready.Task.Exception; // seen: nobody may be waiting
+    }
+
+    // Nothing more will be heard: everybody who held the other end is gone, or what he says does not count.
+    private void Hush()
+    {
+        PendingFork[] lost;
+        ReactorWatch? watch;
+        Deadline? lastWords;
+        lock (_gate)
+        {
+            if (_silent)
+                return;
+            _silent = true;
+            lost = [.. _pending.Values];
+            _pending.Clear();
+            (watch, _watch) = (_watch, null);
+            lastWords = _lastWords;
+        }
+        // Not under the gate: disposing waits for callbacks, which take it.
+        lastWords?.Dispose();
+        watch?.Dispose();
+        _socket.Dispose();
+        string how = Death();
+        foreach (PendingFork pending in lost)
+            pending.Lost(how);
+        FinishIfOver();
+    }
+
+    // The end of the socket may be seen before that of the process.
+    private string Death() => _how.Length > 0 ? _how : _session.Process.ExitStatus is { } status ? $"{Name} died: {status}" : $"{Name} died";
+
+    private void FinishIfOver()
+    {
+        lock (_gate)
+        {
+            if (!_ended || !_silent)
+                return;
+        }
+        _gone.TrySetResult();
+    }
+}

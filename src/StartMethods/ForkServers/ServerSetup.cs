@@ -1,0 +1,22 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace StartMethods.ForkServers;
+
+/// <summary>What a new fork server is told: the argument of its body.</summary>
+internal sealed class ServerSetup
+{
+    /// <summary>Its end of the socket on which requests come.</summary>
+    internal required SafeFileHandle Requests { get; init; }
+
+    /// <summary>What to run first, so that children share what it leaves in memory.</summary>
+    internal Action? Preload { get; init; }
+
+    /// <summary>The same, asynchronous.</summary>
+    internal Func<Task>? PreloadAsync { get; init; }
+
+    /// <summary>Names of assemblies to load, with all that their types need to be ready.</summary>
+    internal string[] Assemblies { get; init; } = [];
+
+    /// <summary>Whether to find out first, in a child, if this runtime survives a fork.</summary>
+    internal bool TestsRuntime { get; init; }
+}

@@ -1,0 +1,62 @@
+using System.Runtime.ExceptionServices;
+
+namespace StartMethods.ForkServers;
+
+/// <summary>What a <see cref="ForkServer"/> has at hand in one process: its server, its spare children, its breaker.</summary>
+internal sealed class ServerState(ServerPlan plan, int spareChildren)
+{
+    private static readonly TimeSpan EndGrace = TimeSpan.FromSeconds(2);
+    private readonly List<ServerConnection> _all = [];
+
+    internal Lock Gate { get; } = new();
+
+    internal int ProcessId { get; } = Environment.ProcessId;
+
+    // Everything below under the gate.
+    internal ServerPlan Plan { get; set; } = plan;
+
+    internal ServerConnection? Current { get; set; }
+
+    internal ServerBreaker Breaker { get; } = new(TimeProvider.System);
+
+    internal SpareTable<SpareChild> Spares { get; } = new(spareChildren);
+
+    /// <summary>What the preload of this plan threw: it would throw it again, so each start fails with it at once.</summary>
+    internal ExceptionDispatchInfo? PreloadFailure { get; set; }
+
+    internal bool IsEnded { get; private set; }
+
+    internal void Add(ServerConnection connection) => _all.Add(connection);
+
+    internal void Remove(ServerConnection connection) => _all.Remove(connection);
+
+    /// <summary>Ends all servers and spare children, and waits until they are gone.</summary>
+    internal async Task EndAsync()
+    {
+        ServerConnection[] servers;
+        IReadOnlyList<SpareChild> spares;
+        lock (Gate)
+        {
+            IsEnded = true;
+            servers = [.. _all];
+            spares = Spares.Renew();
+            Current = null;
+        }
+        foreach (ServerConnection server in servers)
+            server.Close();
+        await Task.WhenAll([.. servers.Select(EndAsync), .. spares.Select(spare => spare.EndAsync(EndGrace))]).ConfigureAwait(false);
+    }
+
+    internal static async Task EndAsync(ServerConnection server)
+    {
+        try
+        {
+            await server.Gone.WaitAsync(EndGrace).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            server.Kill();
+            await server.Gone.ConfigureAwait(false);
+        }
+    }
+}
