@@ -48,7 +48,7 @@ public sealed partial class ForkServer
         {
             if (Ready(Left(limit, start)) is not { } server)
                 return null;
-            ForkOutcome outcome = Ask(server, channel, Left(limit, start), limit);
+            RequestOutcome outcome = Ask(server, channel, Left(limit, start), limit);
             if (outcome.Child is not null)
             {
                 Served();
@@ -70,9 +70,9 @@ public sealed partial class ForkServer
         }
     }
 
-    private static ForkOutcome Ask(ServerConnection server, int channel, TimeSpan left, TimeSpan limit)
+    private static RequestOutcome Ask(ServerConnection server, int channel, TimeSpan left, TimeSpan limit)
     {
-        TaskCompletionSource<ForkOutcome> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource<RequestOutcome> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
         uint id = server.Fork(isSpare: false, channel, outcome => answer.TrySetResult(outcome));
         if (answer.Task.Wait(left))
             return answer.Task.Result;

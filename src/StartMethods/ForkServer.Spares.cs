@@ -62,7 +62,7 @@ public sealed partial class ForkServer
             server.Fork(isSpare: true, theirs.Handle.Number, outcome => Arrived(state, ours, outcome, generation));
     }
 
-    private static void Arrived(ServerState state, MessageSocket ours, ForkOutcome outcome, int generation)
+    private static void Arrived(ServerState state, MessageSocket ours, RequestOutcome outcome, int generation)
     {
         bool kept = false;
         lock (state.Gate)

@@ -11,6 +11,7 @@ internal sealed class ChildRunner
     private readonly bool _isCopy;
     private SetupMessage? _setup;
     private NextLife? _next;
+    private ParentLink? _link;
 
     private ChildRunner(FrameChannel channel, bool isCopy) => (_channel, _isCopy) = (channel, isCopy);
 
@@ -30,6 +31,20 @@ internal sealed class ChildRunner
             channel.Dispose();
             channel = Begin(runner._next!);
             isCopy = true;
+        }
+    }
+
+    /// <summary>Everything of a child's life but its end: for a process that will be forked into children, whose code and types are ready then.</summary>
+    /// <param name="channel">A channel on which all that a child is told has been said already.</param>
+    /// <param name="hangUp">Ends the other side of it.</param>
+    internal static void Rehearse(FrameChannel channel, Action hangUp)
+    {
+        using (channel)
+        {
+            ChildRunner runner = new(channel, isCopy: true);
+            runner.Converse();
+            hangUp();
+            runner._link?.Join();
         }
     }
 
@@ -124,7 +139,7 @@ internal sealed class ChildRunner
 
     private void RunAndAnswer(Func<CancellationToken, Task<object?>> body, Type resultType, IPayloadSerializer? serializer)
     {
-        ParentLink link = new(_channel, _setup!, runHandlers: !_isCopy);
+        ParentLink link = _link = new ParentLink(_channel, _setup!, runHandlers: !_isCopy);
         if (!_setup!.OwnsChannel)
             link.Start();
         _channel.Send(new FrameContent(FrameType.Started));

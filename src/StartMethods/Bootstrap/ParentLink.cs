@@ -12,6 +12,7 @@ internal sealed class ParentLink
     private readonly SetupMessage _setup;
     private readonly bool _runHandlers;
     private readonly CancellationTokenSource _cancellation = new();
+    private Thread? _thread;
 
     internal ParentLink(FrameChannel channel, SetupMessage setup, bool runHandlers) => (_channel, _setup, _runHandlers) = (channel, setup, runHandlers);
 
@@ -34,6 +35,15 @@ internal sealed class ParentLink
     }
 
     private void StartListening() => new Thread(Listen, maxStackSize: 256 * 1024) { Name = "StartMethods Channel", IsBackground = true }.UnsafeStart();
+
+    internal void Start()
+    {
+        _thread = new Thread(Listen, maxStackSize: 256 * 1024) { Name = "StartMethods Channel", IsBackground = true };
+        _thread.UnsafeStart();
+    }
+
+    /// <summary>Waits until it has stopped listening, which it does only where the child is detached.</summary>
+    internal void Join() => _thread?.Join();
 
     private void Listen()
     {

@@ -4,7 +4,7 @@ using StartMethods.Spawning;
 namespace StartMethods.ForkServers;
 
 /// <summary>A request that is on its way. What it comes to is heard on the reactor's thread.</summary>
-internal sealed class PendingFork(Action<ForkOutcome> completed)
+internal sealed class PendingFork(Action<RequestOutcome> completed)
 {
     /// <summary>The child's own word, which counts if the server dies before it has said the same.</summary>
     internal int AnnouncedId { get; set; }
@@ -20,15 +20,15 @@ internal sealed class PendingFork(Action<ForkOutcome> completed)
             if (IsAbandoned)
                 child.Signal(SignalNumber.Kill);
             else
-                completed(ForkOutcome.Born(child));
+                completed(RequestOutcome.Born(child));
         }
         catch (StartMethodException e)
         {
-            completed(ForkOutcome.Refused(e.ErrorNumber, $"the child cannot be watched, and was ended: {e.Message}")); // OfChild has seen to that
+            completed(RequestOutcome.Refused(e.ErrorNumber, $"the child cannot be watched, and was ended: {e.Message}")); // OfChild has seen to that
         }
     }
 
-    internal void Refused(int errorNumber, string reason) => completed(ForkOutcome.Refused(errorNumber, reason));
+    internal void Refused(int errorNumber, string reason) => completed(RequestOutcome.Refused(errorNumber, reason));
 
     /// <summary>The server is dead, and so is everybody who could have said more.</summary>
     internal void Lost(string how)
@@ -36,6 +36,6 @@ internal sealed class PendingFork(Action<ForkOutcome> completed)
         if (AnnouncedId > 0)
             Born(AnnouncedId, null);
         else
-            completed(ForkOutcome.Lost(how));
+            completed(RequestOutcome.Lost(how));
     }
 }

@@ -99,7 +99,7 @@ internal sealed partial class ServerConnection
     /// <param name="descriptor">An end of a socket pair.</param>
     /// <param name="completed">Called once, on the reactor's thread or on this one; quick, and without exceptions.</param>
     /// <returns>The number under which it can be abandoned; 0 if it is completed already.</returns>
-    internal uint Fork(bool isSpare, int descriptor, Action<ForkOutcome> completed)
+    internal uint Fork(bool isSpare, int descriptor, Action<RequestOutcome> completed)
     {
         PendingFork pending = new(completed);
         uint id;
@@ -131,7 +131,7 @@ internal sealed partial class ServerConnection
             if (!_pending.Remove(id) && _ended && _silent)
                 return 0;
         }
-        completed(failure is PeerGoneException or ObjectDisposedException ? ForkOutcome.Lost(Death()) : ForkOutcome.Refused((failure as StartMethodException)!.ErrorNumber, failure.Message));
+        completed(failure is PeerGoneException or ObjectDisposedException ? RequestOutcome.Lost(Death()) : RequestOutcome.Refused((failure as StartMethodException)!.ErrorNumber, failure.Message));
         return 0;
     }
 

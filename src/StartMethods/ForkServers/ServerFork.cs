@@ -1,9 +1,43 @@
+using StartMethods.Forking;
+using StartMethods.Interop;
+
 namespace StartMethods.ForkServers;
 
-/// <summary>One fork of the server, by the fork engine.</summary>
-internal readonly record struct ServerFork(bool IsChild, int ProcessId, int Pidfd, int ErrorNumber, string Reason)
+/// <summary>One fork of the server, by the fork engine: the same in every field, where forking fails too.</summary>
+/// <param name="IsChild">Whether this is the child.</param>
+/// <param name="ProcessId">The child's, in the server.</param>
+/// <param name="Pidfd">The child's, which the server owns.</param>
+/// <param name="ErrorNumber">Why there is no child; 0 where there is one.</param>
+/// <param name="Reason">The same in words.</param>
+internal readonly record struct ServerFork(bool IsChild, int ProcessId, FileDescriptor? Pidfd, int ErrorNumber, string Reason)
 {
-    internal static string? UnavailableReason => null;
+    private const int NotSupported = 95;
 
-    internal static ServerFork Now(int[] keptSockets) => new(false, 0, -1, 38, "no engine");
+    /// <summary>Why there are no fork servers on this system; what this runtime can is found out by the first server.</summary>
+    internal static string? UnavailableReason => Native.UnavailableReason ?? (OperatingSystem.IsLinux() ? null : "children are forked on Linux only");
+
+    /// <summary>Forks. Returns twice.</summary>
+    /// <param name="asSibling">Whether the child becomes one of the server's parent: the application's own.</param>
+    /// <param name="kept">The sockets that it keeps; all others are dead ends in it.</param>
+    internal static ServerFork Now(bool asSibling, params FileDescriptor[] kept)
+    {
+        try
+        {
+            ForkOutcome outcome = ForkEngine.Fork(new ForkRequest
+            {
+                // All threads live on: in a server there are only the runtime's and what the preload left on purpose.
+                Flags = ForkFlags.ReviveAll | ForkFlags.NoWait | (asSibling ? ForkFlags.CloneParent : ForkFlags.None),
+                KeptSockets = kept,
+            });
+            return new ServerFork(outcome.IsChild, outcome.ProcessId, outcome.Pidfd, 0, "");
+        }
+        catch (StartMethodException e)
+        {
+            return new ServerFork(false, 0, null, e.ErrorNumber, e.Message);
+        }
+        catch (StartMethodNotSupportedException e)
+        {
+            return new ServerFork(false, 0, null, NotSupported, e.Message);
+        }
+    }
 }

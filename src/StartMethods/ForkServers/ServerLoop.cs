@@ -91,7 +91,7 @@ internal sealed class ServerLoop
 
     private ForkedLife? Fork(in ForkMessage request, FileDescriptor socket)
     {
-        ServerFork fork = ServerFork.Now([socket.Number, _requests.Handle.Number]);
+        ServerFork fork = ServerFork.Now(asSibling: true, socket, _requests.Handle);
         if (fork.IsChild)
         {
             _isChild = true;
@@ -102,16 +102,9 @@ internal sealed class ServerLoop
             Refuse(request.Id, fork.ErrorNumber, fork.Reason);
             return null;
         }
-        ForkedMessage answer = new(request.Id, fork.ProcessId, fork.Pidfd >= 0 ? 0 : -1);
-        try
-        {
-            _requests.Send(_message.AsSpan(0, ServerMessages.Write(_message, answer)), fork.Pidfd, wait: true);
-        }
-        finally
-        {
-            if (fork.Pidfd >= 0)
-                _ = Native.Close(fork.Pidfd);
-        }
+        using FileDescriptor? pidfd = fork.Pidfd is { IsInvalid: false } valid ? valid : null;
+        ForkedMessage answer = new(request.Id, fork.ProcessId, pidfd is null ? -1 : 0);
+        _requests.Send(_message.AsSpan(0, ServerMessages.Write(_message, answer)), pidfd?.Number ?? -1, wait: true);
         return null;
     }
 

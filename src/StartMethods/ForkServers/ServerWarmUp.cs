@@ -1,10 +1,32 @@
+using System.Reflection;
+using StartMethods.Forking;
+
 namespace StartMethods.ForkServers;
+
+/// <summary>What a server does before its first request, so that each child finds it done.</summary>
 internal static class ServerWarmUp
 {
+    /// <remarks>Throws what the preload throws.</remarks>
     internal static ReadyMessage Run(ServerSetup setup)
     {
+        if (ForkEngine.UnsupportedReason is { } reason)
+            return new ReadyMessage(reason, "", "");
+        foreach (string assembly in setup.Assemblies)
+            Assembly.Load(assembly);
         setup.Preload?.Invoke();
         setup.PreloadAsync?.Invoke().GetAwaiter().GetResult();
-        return new ReadyMessage("no engine", "", "");
+        Rehearsal.Run();
+        // Twice: the second time what the first one's finalizers let go. What survives is in the oldest generation, so a child's first collections leave it alone,
+        // and shared.
+        for (int i = 0; i < 2; i++)
+        {
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true, compacting: true);
+            GC.WaitForPendingFinalizers();
+        }
+        (string unsafeThreads, string warning) = LeftThreads.Find();
+        if (unsafeThreads.Length > 0)
+            return new ReadyMessage("", unsafeThreads, warning);
+        string unsupported = setup.TestsRuntime ? Canary.Run() : "";
+        return new ReadyMessage(unsupported, "", warning);
     }
 }

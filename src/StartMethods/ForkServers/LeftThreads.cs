@@ -1,0 +1,37 @@
+using System.Diagnostics;
+using StartMethods.Interop;
+
+namespace StartMethods.ForkServers;
+
+/// <summary>
+/// The threads that a preload left behind. Each child gets all of them: one that waits goes on waiting there, which is worth a warning; one that runs may be holding
+/// anything, and what it does would be done once more in each child, so nothing is forked beside it.
+/// </summary>
+internal static class LeftThreads
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
+
+    internal static (string Unsafe, string Warning) Find()
+    {
+        // A thread that is just ending, or on its way to where it will wait, is given the time.
+        Stopwatch time = Stopwatch.StartNew();
+        NativeThreadInfo[] left;
+        while (true)
+        {
+            Native.ForkInspect(out NativeThreadInfo[] all);
+            left = [.. all.Where(thread => thread.Kind is NativeThreadKind.User or NativeThreadKind.Foreign)];
+            if (Array.TrueForAll(left, IsWaiting) || time.Elapsed > Patience)
+                break;
+            Thread.Sleep(10); // no event tells when a thread has come to rest
+        }
+        string busy = Names(left.Where(thread => !IsWaiting(thread))), waiting = Names(left.Where(IsWaiting));
+        return (
+            busy.Length == 0 ? "" : $"the preload left threads running, beside which nothing can be forked safely: {busy}. Stop them, or start them in the child, or wait in the preload until they are done",
+            waiting.Length == 0 ? "" : $"the preload left threads behind, of which each child gets a copy: {waiting}. Stop them at the end of the preload if that is not meant");
+    }
+
+    private static bool IsWaiting(NativeThreadInfo thread) => thread.Parked != 0;
+
+    private static string Names(IEnumerable<NativeThreadInfo> threads) =>
+        string.Join(", ", threads.Select(thread => $"'{thread.Name}' (id {thread.ThreadId}{(thread.Kind == NativeThreadKind.Foreign ? ", of a native library" : "")})"));
+}

@@ -1,0 +1,118 @@
+using System.Diagnostics;
+
+namespace StartMethods.ProcessTests.ForkServers;
+
+/// <summary>A server is no single point of failure (faults A9 to A12, B3).</summary>
+public class ForkServerDeathTests : IsolatedProcessTest
+{
+    [Test]
+    public async Task A_server_that_died_idle_is_replaced_at_the_next_start([Values(9, 15, 11)] int signal)
+    {
+        await using ForkServer server = new();
+        Assert.That(await ChildProcess.RunAsync(static () => 1, On(server), Limit), Is.EqualTo(1));
+        int first = server.ServerProcessId!.Value;
+        Kill(first, signal);
+        await Eventually(() => server.ServerProcessId is null, "its death is noticed");
+        Assert.That(await ChildProcess.RunAsync(static () => 2, On(server), Limit), Is.EqualTo(2));
+        Assert.That(server.ServerProcessId, Is.Not.Null.And.Not.EqualTo(first));
+    }
+
+    [Test]
+    public async Task Children_go_on_and_end_with_exact_statuses_when_the_server_is_killed()
+    {
+        await using ForkServer server = new();
+        ChildProcess<int>[] children = [.. Enumerable.Range(0, 8).Select(i => ChildProcess.Start(() =>
+        {
+            Thread.Sleep(300);
+            return i * i;
+        }, On(server)))];
+        Kill(server.ServerProcessId!.Value, 9);
+        for (int i = 0; i < children.Length; i++)
+        {
+            Assert.That(await children[i].Result, Is.EqualTo(i * i));
+            Assert.That((await children[i].WaitForExitAsync(Limit)).Code, Is.Zero);
+        }
+    }
+
+    [Test]
+    public async Task Starts_while_the_server_is_killed_again_and_again_all_end_with_their_own_result()
+    {
+        await using ForkServer server = new();
+        int wrong = 0, lost = 0, done = 0;
+        using CancellationTokenSource over = new();
+        Task killer = Task.Run(async () =>
+        {
+            for (int i = 0; i < 5; i++)
+            {
+                int before = Volatile.Read(ref done);
+                while (Volatile.Read(ref done) < before + 10 && !over.IsCancellationRequested)
+                    await Task.Delay(1);
+                if (server.ServerProcessId is { } id)
+                    Kill(id, 9);
+            }
+        });
+        await Parallel.ForEachAsync(Enumerable.Range(0, 100), new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = Limit }, async (i, token) =>
+        {
+            try
+            {
+                if (await ChildProcess.RunAsync(() => i * 3, On(server), token) != i * 3)
+                    Interlocked.Increment(ref wrong);
+            }
+            catch (StartMethodException e) when (e.Message.Contains("died", StringComparison.Ordinal))
+            {
+                Interlocked.Increment(ref lost);
+            }
+            Interlocked.Increment(ref done);
+        });
+        await over.CancelAsync();
+        await killer;
+        Assert.That(wrong, Is.Zero);
+        TestContext.Out.WriteLine($"{lost} starts told of the server's death");
+    }
+
+    [Test]
+    public async Task A_server_that_does_not_answer_is_killed_when_the_start_has_timed_out()
+    {
+        await using ForkServer server = new();
+        await server.StartAsync(Limit);
+        int id = server.ServerProcessId!.Value;
+        Kill(id, 19); // SIGSTOP
+        ChildOptions options = On(server);
+        options.StartTimeout = TimeSpan.FromMilliseconds(300);
+        await Assert.CatchAsync<ChildTimeoutException>(() => ChildProcess.RunAsync(static () => 1, options, Limit));
+        await Eventually(() => !Surroundings.IsAlive(id), "the stopped server is gone");
+        Assert.That(await ChildProcess.RunAsync(static () => 1, On(server), Limit), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task A_server_that_dies_in_its_preload_every_time_opens_the_breaker_with_one_clear_error()
+    {
+        await using ForkServer server = new(new ForkServerOptions { Preload = static () => Environment.Exit(7) });
+        string last = "";
+        for (int i = 0; i < 8; i++)
+            last = (await Assert.CatchAsync<Exception>(() => ChildProcess.RunAsync(static () => 1, On(server), Limit)))!.Message;
+        Assert.That(last, Does.Contain("in a row").And.Contain("exit 7"));
+    }
+
+    [Test]
+    public async Task Disposing_ends_the_server_and_leaves_children_alone()
+    {
+        ForkServer server = new();
+        await using ChildProcess<int> child = ChildProcess.Start(static () =>
+        {
+            Thread.Sleep(300);
+            return 5;
+        }, On(server));
+        int id = server.ServerProcessId!.Value;
+        Stopwatch time = Stopwatch.StartNew();
+        await server.DisposeAsync();
+        Assert.That(Surroundings.IsAlive(id), Is.False);
+        Assert.That(time.Elapsed, Is.LessThan(TimeSpan.FromSeconds(2)));
+        Assert.That(await child.Result, Is.EqualTo(5));
+        await Assert.CatchAsync<ObjectDisposedException>(() => ChildProcess.RunAsync(static () => 1, On(server), Limit));
+    }
+
+    private static ChildOptions On(StartMethod method) => new() { Method = method };
+
+    private static void Kill(int process, int signal) => _ = StartMethods.Interop.Native.LibcKill(process, signal);
+}

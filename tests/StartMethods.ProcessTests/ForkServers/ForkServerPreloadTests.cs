@@ -1,0 +1,110 @@
+using System.Diagnostics;
+
+namespace StartMethods.ProcessTests.ForkServers;
+
+public class ForkServerPreloadTests : IsolatedProcessTest
+{
+    private static int s_loaded;
+
+    [Test]
+    public async Task What_the_preload_leaves_is_there_in_each_child()
+    {
+        int value = 17;
+        await using ForkServer server = new(new ForkServerOptions { Preload = () => s_loaded = value });
+        Assert.That(await ChildProcess.RunAsync(static () => s_loaded, On(server), Limit), Is.EqualTo(17));
+        Assert.That(s_loaded, Is.Zero, "it ran in the server, not here");
+    }
+
+    [Test]
+    public async Task An_asynchronous_preload_runs_to_its_end()
+    {
+        await using ForkServer server = new(new ForkServerOptions
+        {
+            PreloadAsync = static async () =>
+            {
+                await Task.Delay(20);
+                s_loaded = 3;
+            },
+        });
+        Assert.That(await ChildProcess.RunAsync(static () => s_loaded, On(server), Limit), Is.EqualTo(3));
+    }
+
+    [Test]
+    public async Task A_preload_that_fails_fails_each_start_with_its_error_and_its_remote_stack()
+    {
+        await using ForkServer server = new(new ForkServerOptions { Preload = static () => FailInPreload() });
+        for (int i = 0; i < 3; i++)
+        {
+            InvalidDataException e = (await Assert.ThrowsAsync<InvalidDataException>(() => ChildProcess.RunAsync(static () => 1, On(server), Limit)))!;
+            Assert.That(e.Message, Does.Contain("no model"));
+            Assert.That(e.ToString(), Does.Contain(nameof(FailInPreload)));
+        }
+    }
+
+    [Test]
+    public async Task A_failed_preload_can_be_replaced()
+    {
+        await using ForkServer server = new(new ForkServerOptions { Preload = static () => FailInPreload() });
+        await Assert.ThrowsAsync<InvalidDataException>(() => server.StartAsync(Limit));
+        await server.RefreshAsync(static () => s_loaded = 9, Limit);
+        Assert.That(await ChildProcess.RunAsync(static () => s_loaded, On(server), Limit), Is.EqualTo(9));
+    }
+
+    [Test]
+    public async Task Two_servers_with_different_preloads_live_side_by_side()
+    {
+        await using ForkServer one = new(new ForkServerOptions { Preload = static () => s_loaded = 1 }), two = new(new ForkServerOptions { Preload = static () => s_loaded = 2 });
+        int[] seen = await Task.WhenAll(ChildProcess.RunAsync(static () => s_loaded, On(one), Limit), ChildProcess.RunAsync(static () => s_loaded, On(two), Limit));
+        Assert.That(seen, Is.EqualTo(new[] { 1, 2 }));
+    }
+
+    [Test]
+    public async Task A_waiting_thread_that_the_preload_left_is_named_in_a_warning_and_starts_go_on()
+    {
+        await using ForkServer server = new(new ForkServerOptions { Preload = static () => StartThread("Idle helper", static () => Thread.Sleep(Timeout.Infinite)) });
+        TaskCompletionSource<string> warned = new();
+        server.Warning += (_, e) => warned.TrySetResult(e.Message);
+        Assert.That(await ChildProcess.RunAsync(static () => 4, On(server), Limit), Is.EqualTo(4));
+        Assert.That(await warned.Task.WaitAsync(Limit), Does.Contain("Idle helper"));
+    }
+
+    [Test]
+    public async Task A_running_thread_that_the_preload_left_makes_starts_fail_by_its_name()
+    {
+        await using ForkServer server = new(new ForkServerOptions { Preload = static () => StartThread("Busy helper", static () => { while (true) { } }) });
+        StartMethodException e = (await Assert.CatchAsync<StartMethodException>(() => ChildProcess.RunAsync(static () => 4, On(server), Limit)))!;
+        Assert.That(e.Message, Does.Contain("Busy helper"));
+    }
+
+    [Test]
+    public async Task Refreshing_under_load_loses_no_start()
+    {
+        await using ForkServer server = new(new ForkServerOptions { Preload = static () => s_loaded = 1 });
+        await server.StartAsync(Limit);
+        using CancellationTokenSource over = CancellationTokenSource.CreateLinkedTokenSource(Limit);
+        int started = 0;
+        Task[] load = [.. Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+        {
+            while (!over.IsCancellationRequested)
+            {
+                Assert.That(await ChildProcess.RunAsync(static () => s_loaded, On(server), Limit), Is.GreaterThan(0));
+                Interlocked.Increment(ref started);
+            }
+        }))];
+        for (int i = 2; i <= 4; i++)
+        {
+            int value = i;
+            await server.RefreshAsync(() => s_loaded = value, Limit);
+            Assert.That(await ChildProcess.RunAsync(static () => s_loaded, On(server), Limit), Is.EqualTo(value));
+        }
+        await over.CancelAsync();
+        await Task.WhenAll(load);
+        Assert.That(started, Is.GreaterThan(0));
+    }
+
+    private static void FailInPreload() => throw new InvalidDataException("no model");
+
+    private static void StartThread(string name, ThreadStart start) => new Thread(start) { Name = name, IsBackground = true }.Start();
+
+    private static ChildOptions On(StartMethod method) => new() { Method = method };
+}
