@@ -31,6 +31,10 @@ internal sealed class ForkedLife(MessageSocket requests, ForkMessage request, Fi
             int size = ServerMessages.Write(message, new AnnouncedMessage(request.Id, Native.ProcessId()));
             requests.Send(message[..size], -1, wait: true);
         }
+        catch (PeerGoneException)
+        {
+            // The application has let go of the server, which has answered it then; or it is gone itself, and that the channel tells.
+        }
         finally
         {
             // With the last copy of this socket the application knows that nobody is left who could still announce himself.

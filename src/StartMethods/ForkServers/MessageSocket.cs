@@ -72,10 +72,14 @@ internal sealed class MessageSocket(FileDescriptor socket) : IDisposable
             try
             {
                 long size = Native.ChannelReceive(socket.Number, &message);
+                if (size == -ConnectionReset)
+                {
+                    // The other end was closed with messages of ours unread. It is told once, and before what was still sent from there: that comes now.
+                    message.DescriptorCount = MostDescriptors;
+                    size = Native.ChannelReceive(socket.Number, &message);
+                }
                 if (size == -WouldBlockError)
                     return WouldBlock;
-                if (size == -ConnectionReset)
-                    return 0;
                 NativeError.ThrowIfFailed((int)size, "recvmsg from the fork server");
                 descriptors = new ReceivedDescriptors(message.DescriptorCount, message.DescriptorCount > 0 ? numbers[0] : -1, (message.Flags & MessageFlags.Surplus) != 0);
                 for (int i = 1; i < message.DescriptorCount; i++)
