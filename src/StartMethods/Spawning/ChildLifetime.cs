@@ -37,18 +37,19 @@ internal abstract class ChildLifetime(int id) : ProcessLifetime
     protected override bool Poll()
     {
         ExitInfo info = new() { Size = (uint)Unsafe.SizeOf<ExitInfo>() };
+        int result;
         lock (_reaping)
         {
             if (_reaped)
                 return true;
-            int result = Native.ProcessReap(id, Descriptor, ref info);
+            result = Native.ProcessReap(id, Descriptor, ref info);
             if (result == 0)
                 return false;
             _reaped = true;
-            // An error (a system call filter without waitid) is final too: asking again and again would not tell more.
-            Complete(result < 0 ? ExitStatus.Unknown : ExitStatus.From(info), ResourceUsage.From(info));
         }
-        // Outside of the lock: releasing waits for a callback that may be waiting for the lock.
+        // Outside of the lock: who waits for the end takes locks of his own here, under which others send signals; and releasing waits for a callback that may be
+        // waiting for the lock. An error (a system call filter without waitid) is final too: asking again and again would not tell more.
+        Complete(result < 0 ? ExitStatus.Unknown : ExitStatus.From(info), ResourceUsage.From(info));
         Release();
         return true;
     }
