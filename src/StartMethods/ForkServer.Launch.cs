@@ -63,7 +63,7 @@ public sealed partial class ForkServer
             // RLIMIT_NPROC, pids.max: what ends meanwhile makes room, which nothing announces.
             if (outcome.ErrorNumber == TryAgain && attempt < MostAttempts)
             {
-                Thread.Sleep(TimeSpan.FromMilliseconds(5 << (2 * attempt)));
+                Thread.CurrentThread.Join(5 << (2 * attempt));
                 continue;
             }
             throw new StartMethodException($"{server.Name} could not fork: {outcome.Reason}") { ErrorNumber = outcome.ErrorNumber };

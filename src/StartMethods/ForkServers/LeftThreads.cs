@@ -22,7 +22,7 @@ internal static class LeftThreads
             left = [.. all.Where(thread => thread.Kind is NativeThreadKind.User or NativeThreadKind.Foreign)];
             if (Array.TrueForAll(left, IsWaiting) || time.Elapsed > Patience)
                 break;
-            Thread.Sleep(10); // no event tells when a thread has come to rest
+            Thread.CurrentThread.Join(10); // no event tells when a thread has come to rest
         }
         string busy = Names(left.Where(thread => !IsWaiting(thread))), waiting = Names(left.Where(IsWaiting));
         return (

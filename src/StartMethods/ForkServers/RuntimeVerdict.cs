@@ -11,6 +11,7 @@ internal static class RuntimeVerdict
     /// <summary>Null where it does, or nobody has asked yet.</summary>
     internal static string? Reason => Volatile.Read(ref s_reason);
 
+    /// <summary>Remembers what a server found out; empty: nothing is wrong.</summary>
     /// <returns>Whether this is news that its user must hear.</returns>
     internal static bool Tell(string unsupported)
     {

@@ -14,6 +14,7 @@ internal sealed class ServerBreaker(TimeProvider clock)
     private TimeSpan _pause = FirstPause;
     private long _openedAt;
     private bool _isOpen;
+    private int _inARow;
     private string _last = "";
 
     /// <summary>A server died.</summary>
@@ -21,12 +22,13 @@ internal sealed class ServerBreaker(TimeProvider clock)
     internal void Died(string how)
     {
         _last = how;
+        _inARow++;
         _deaths.Enqueue(clock.GetTimestamp());
         Forget();
-        if (_deaths.Count < Limit)
-            return;
         if (_isOpen)
-            _pause = _pause * 2 < LongestPause ? _pause * 2 : LongestPause;
+            _pause = _pause * 2 < LongestPause ? _pause * 2 : LongestPause; // the one that was let through to try
+        else if (_deaths.Count < Limit)
+            return;
         _isOpen = true;
         _openedAt = clock.GetTimestamp();
     }
@@ -34,10 +36,10 @@ internal sealed class ServerBreaker(TimeProvider clock)
     /// <summary>A server did what it is for, so what came before is forgiven.</summary>
     internal void Served()
     {
-        if (_deaths.Count == 0 && !_isOpen)
+        if (_inARow == 0)
             return;
         _deaths.Clear();
-        (_isOpen, _pause) = (false, FirstPause);
+        (_isOpen, _pause, _inARow) = (false, FirstPause, 0);
     }
 
     /// <summary>Why no server may be started now; null where one may.</summary>
@@ -48,7 +50,7 @@ internal sealed class ServerBreaker(TimeProvider clock)
         TimeSpan left = _pause - clock.GetElapsedTime(_openedAt);
         return left <= TimeSpan.Zero
             ? null
-            : $"{_deaths.Count} servers in a row died before they had forked a child, the last one {_last}; the next attempt is made in {Math.Ceiling(left.TotalSeconds):0} s. "
+            : $"{_inARow} servers in a row died before they had forked a child, the last one {_last}; the next attempt is made in {Math.Ceiling(left.TotalSeconds):0} s. "
                 + "What ends them is in their standard error; StartMethod.Spawn needs no server.";
     }
 

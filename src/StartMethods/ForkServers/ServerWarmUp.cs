@@ -6,6 +6,7 @@ namespace StartMethods.ForkServers;
 /// <summary>What a server does before its first request, so that each child finds it done.</summary>
 internal static class ServerWarmUp
 {
+    /// <summary>Runs the preload, rehearses a child's life, collects, and looks at what is left.</summary>
     /// <remarks>Throws what the preload throws.</remarks>
     internal static ReadyMessage Run(ServerSetup setup)
     {

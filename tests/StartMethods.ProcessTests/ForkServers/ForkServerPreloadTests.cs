@@ -83,7 +83,7 @@ public class ForkServerPreloadTests : IsolatedProcessTest
         await server.StartAsync(Limit);
         using CancellationTokenSource over = CancellationTokenSource.CreateLinkedTokenSource(Limit);
         int started = 0;
-        Task[] load = [.. Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+        Task[] load = [.. Enumerable.Range(0, 2).Select(_ => Task.Run(async () =>
         {
             while (!over.IsCancellationRequested)
             {
@@ -91,7 +91,7 @@ public class ForkServerPreloadTests : IsolatedProcessTest
                 Interlocked.Increment(ref started);
             }
         }))];
-        for (int i = 2; i <= 4; i++)
+        for (int i = 2; i <= 3; i++)
         {
             int value = i;
             await server.RefreshAsync(() => s_loaded = value, Limit);

@@ -58,7 +58,7 @@ public class ServerBreakerTests
             Assert.That(_breaker.Refusal(), Is.Not.Null, $"before {pause} s");
             _clock.Now += TimeSpan.FromMilliseconds(1);
             Assert.That(_breaker.Refusal(), Is.Null, $"after {pause} s");
-            Die(5);
+            Die(1);
         }
     }
 
