@@ -31,13 +31,6 @@ internal sealed class ParentLink
     internal void Start()
     {
         Current = this;
-        StartListening();
-    }
-
-    private void StartListening() => new Thread(Listen, maxStackSize: 256 * 1024) { Name = "StartMethods Channel", IsBackground = true }.UnsafeStart();
-
-    internal void Start()
-    {
         _thread = new Thread(Listen, maxStackSize: 256 * 1024) { Name = "StartMethods Channel", IsBackground = true };
         _thread.UnsafeStart();
     }
