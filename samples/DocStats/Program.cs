@@ -1,5 +1,5 @@
 // DocStats [folder] [--processes N]: counts the words and the documented members of every namespace in the XML documentation that ships
-// with the .NET SDK (or in any folder of XML or text), one child process per chunk of files, and checks the sum against a single process.
+// with the .NET SDK (or in any folder of XML or text), a chunk of files at a time in each worker of a pool, and checks the sum against a single process.
 using System.Diagnostics;
 using DocStats;
 using StartMethods;
@@ -8,20 +8,21 @@ int option = Array.IndexOf(args, "--processes");
 int processes = option >= 0 ? int.Parse(args[option + 1]) : Environment.ProcessorCount;
 string[] folders = option >= 0 ? [.. args[..option], .. args[(option + 2)..]] : args;
 InputFile[] files = folders.Length > 0 ? InputFile.Below(folders[0]) : InputFile.OfTheSdk();
-InputFile[][] chunks = InputFile.Split(files, processes * 2);   // a start costs some tens of ms: chunks that are worth it
+InputFile[][] chunks = InputFile.Split(files, processes * 8);
 Console.WriteLine($"{files.Length} files, {files.Sum(f => f.Bytes) / 1e6:0.0} MB; {chunks.Length} chunks, {processes} processes at a time");
 
 var total = new Counts();
 var progress = new ProgressDisplay(chunks.Length);
 long begin = Stopwatch.GetTimestamp();
-await Parallel.ForEachAsync(chunks, new ParallelOptions { MaxDegreeOfParallelism = processes }, async (chunk, cancellation) =>
+await using (var pool = new WorkerPool(new WorkerPoolOptions { Workers = processes, Name = "DocStats" }))
 {
-    string[] paths = [.. chunk.Select(file => file.Path)];
-    Counts counts = await ChildProcess.RunAsync(() => Counts.Of(paths), cancellation);   // in a process of its own
-    lock (total)
+    string[][] work = [.. chunks.Select(chunk => chunk.Select(file => file.Path).ToArray())];
+    await foreach (Counts counts in pool.MapAsync(work, static paths => Counts.Of(paths), new MapOptions { Ordered = false, ChunkSize = 1 }))
+    {
         total.Add(counts);
-    progress.Advance($"{chunk.Length} files, {counts.Words:N0} words");
-});
+        progress.Advance($"{counts.Words,9:N0} words in {counts.Namespaces.Count} namespaces");
+    }
+}
 TimeSpan inChildren = Stopwatch.GetElapsedTime(begin);
 
 begin = Stopwatch.GetTimestamp();

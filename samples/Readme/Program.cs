@@ -6,4 +6,5 @@ await Snippets.RunAsync();
 await Snippets.HoldOnAsync();
 await Snippets.ErrorsAsync();
 await Snippets.MethodsAsync();
+await Snippets.PoolAsync();
 await Snippets.ProgramsAsync();

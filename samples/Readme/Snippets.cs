@@ -50,6 +50,14 @@ internal static class Snippets
         Console.WriteLine($"{git.ExitStatus}: {git.Text}");
     }
 
+    public static async Task PoolAsync()
+    {
+        await using var pool = new WorkerPool(new WorkerPoolOptions { Workers = 2 });
+        await foreach (int primes in pool.MapAsync(Enumerable.Range(0, 10), static i => CountPrimes(2 + i * 1000, 1002 + i * 1000)))
+            Console.Write($"{primes} ");
+        Console.WriteLine(pool.Statistics);
+    }
+
     private static int CountPrimes(int from, int to) =>
         Enumerable.Range(from, to - from).Count(n => Enumerable.Range(2, (int)Math.Sqrt(n) - 1).All(d => n % d != 0));
 }
