@@ -76,12 +76,34 @@ static int is_bss(int index)
     return index > 0 && mapping->inode == 0 && before->inode != 0 && before->end == mapping->start && !before->shared;
 }
 
+static int holds_a_stack(const sm_mapping *mapping)
+{
+    char here;
+    for (int i = 0; i < sm__slot_count; i++)
+        if (sm__slots[i].stack >= (uint64_t)mapping->start && sm__slots[i].stack < (uint64_t)mapping->end)
+            return 1;
+    return &here >= mapping->start && &here < mapping->end;
+}
+
+// The runtime's loader heaps: types, modules and their locks. Under W^X they are mappings of the code file (of which this child has its own
+// by now); else anonymous memory where relative calls reach it, within 2 GB of the runtime's code. The GC heap is a reservation elsewhere, and
+// mappings of its size are left out. Without them: 2 hangs in 220 forks beside threads that compile, all threads waiting for a lock whose
+// owner had another id.
+static int is_loader_heap(const sm_mapping *mapping)
+{
+    enum { LARGEST = 32 << 20 };
+    const int64_t reach = (int64_t)1 << 31;
+    int64_t distance = (int64_t)((intptr_t)mapping->start - (intptr_t)sm__engine.core.start);
+    return mapping->inode == 0 && sm__engine.core.start && mapping->end - mapping->start <= LARGEST && distance < reach && distance > -reach
+        && !holds_a_stack(mapping);
+}
+
 static int holds_native_locks(int index)
 {
     const sm_mapping *mapping = &sm__mappings[index];
-    if (!mapping->read || !mapping->write || mapping->shared || mapping->code)
+    if (!mapping->read || !mapping->write || (mapping->shared && !mapping->code))
         return 0;
-    return mapping->inode != 0 || mapping->heap || is_bss(index) || is_malloc_arena(mapping);
+    return mapping->code || mapping->inode != 0 || mapping->heap || is_bss(index) || is_malloc_arena(mapping) || is_loader_heap(mapping);
 }
 
 // The slots themselves hold ids beside small numbers; they are ours and are skipped.
