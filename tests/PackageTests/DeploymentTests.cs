@@ -7,7 +7,7 @@ namespace PackageTests;
 /// <summary>The packed package, from a local feed, in an application of each form in which .NET applications are deployed.</summary>
 public class DeploymentTests
 {
-    private const string Expected = "closure 42\nargument BOLTS\nasync spawn\nnested 3\nexception from the child\n";
+    private const string Expected = "closure 42\nargument BOLTS\nasync spawn in Application\nnested 3\nexception from the child\n";
     private readonly string _work = Path.Combine(Path.GetTempPath(), $"startmethods-package-{Environment.ProcessId}");
     // A version of its own each time: the package cache must not answer with an older one.
     private readonly string _version = $"0.0.0-test.{DateTime.UtcNow:yyyyMMddHHmmss}.{Environment.ProcessId}";

@@ -24,7 +24,7 @@ internal sealed class ChildRunner
         while (true)
         {
             ChildRunner runner = new(channel, isCopy);
-            int code = runner.Guarded(() => runner.Converse());
+            int code = runner.Guarded(runner.Converse);
             if (runner._next is null)
                 OrderlyExit.Leave(code, runHandlers: !isCopy);
             // A new process, forked in the body: what its ancestor was doing is off the stack, and it begins where any child begins.
@@ -80,7 +80,6 @@ internal sealed class ChildRunner
             runner.RunAndAnswer(token => shape.InvokeAsync(body, argument, token), shape.ResultType, serializer);
         });
         OrderlyExit.Leave(code, runHandlers: false);
-        throw new System.Diagnostics.UnreachableException();
     }
 
     private int Guarded(Action life)

@@ -23,7 +23,7 @@ internal readonly record struct ChildVariable(string Channel, int Depth)
     {
         string numbers = Channel[1..];
         if (Channel[0] == 's')
-            return ChannelEnd.OpenSocket(int.Parse(numbers, CultureInfo.InvariantCulture));
+            return ChannelEnd.OpenSocket(Number(numbers));
         int comma = numbers.IndexOf(',');
         return ChannelEnd.OpenPipes(numbers[..comma], numbers[(comma + 1)..]);
     }
@@ -33,9 +33,23 @@ internal readonly record struct ChildVariable(string Channel, int Depth)
     internal static ChildVariable Parse(string text)
     {
         string[] parts = text.Split(':');
-        if (parts.Length != 3 || parts[0] != Form || parts[1].Length < 2 || parts[1][0] is not ('s' or 'p') || !int.TryParse(parts[2], CultureInfo.InvariantCulture, out int depth))
+        int depth = parts.Length == 3 ? Number(parts[2]) : -1;
+        if (depth < 0 || parts[0] != Form || parts[1].Length < 2 || parts[1][0] is not ('s' or 'p'))
             throw new StartMethodException($"{Name}={text} was not written by this version of StartMethods: build id mismatch, or it was set by hand");
         return new ChildVariable(parts[1], depth);
+    }
+
+    // Not int.Parse: that asks for a culture, and the first culture loads ICU, which would be a tenth of a young child's time.
+    private static int Number(string digits)
+    {
+        int number = 0;
+        foreach (char digit in digits)
+        {
+            if (digit is < '0' or > '9' || number > 100_000_000)
+                return -1;
+            number = number * 10 + (digit - '0');
+        }
+        return digits.Length == 0 ? -1 : number;
     }
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Form}:{Channel}:{Depth}");

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using StartMethods.Interop;
@@ -18,6 +19,7 @@ internal static class OrderlyExit
     /// <summary>Never returns. A second thread that calls it waits for the end that the first one makes.</summary>
     /// <param name="code">The exit code.</param>
     /// <param name="runHandlers">False in a child whose handlers were registered by the parent that it is a copy of.</param>
+    [DoesNotReturn]
     internal static void Leave(int code, bool runHandlers)
     {
         if (Interlocked.Exchange(ref s_leaving, 1) != 0)
@@ -36,6 +38,7 @@ internal static class OrderlyExit
     }
 
     /// <summary>Ends the process at once, with nothing flushed.</summary>
+    [DoesNotReturn]
     internal static void End(int code)
     {
         if (!Native.IsPortable)

@@ -17,8 +17,9 @@ internal static class PayloadFrames
     /// <summary>What a frame brought. The payload takes the descriptors over.</summary>
     internal static ReceivedPayload Take(Frame frame)
     {
-        Memory<byte>[] buffers = frame.LargeBuffers.Length == 0 ? [] : Array.ConvertAll(frame.LargeBuffers, buffer => new Memory<byte>(buffer));
-        return new ReceivedPayload(frame.Payload, frame.Descriptors, buffers);
+        // Null rather than empty lists: a young child would have to compile the code that looks into them.
+        Memory<byte>[]? buffers = frame.LargeBuffers.Length == 0 ? null : Array.ConvertAll(frame.LargeBuffers, buffer => new Memory<byte>(buffer));
+        return new ReceivedPayload(frame.Payload, frame.Descriptors.Length == 0 ? null : frame.Descriptors, buffers);
     }
 
     /// <summary>The bytes of a frame, without its headers.</summary>
