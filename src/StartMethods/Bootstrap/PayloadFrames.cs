@@ -9,7 +9,7 @@ internal static class PayloadFrames
     /// <summary>A frame that sends the payload, and disposes of it when it has left.</summary>
     internal static FrameContent Content(FrameType type, EncodedPayload payload) => new(type, payload.Bytes)
     {
-        LargeBuffers = payload.Buffers.Count == 0 ? null : payload.Buffers,
+        LargeBuffers = payload.Buffers is ReadOnlyMemory<byte>[] { Length: 0 } ? null : payload.Buffers,
         Descriptors = payload.Handles.Count == 0 ? null : payload.Handles,
         Sent = payload.Dispose,
     };
