@@ -1,4 +1,3 @@
-using System.IO.Pipes;
 using System.Runtime.InteropServices;
 using StartMethods.Channels;
 using StartMethods.Interop;
@@ -118,25 +117,31 @@ internal sealed class ChildStreams : IDisposable
 
     private (SpawnStdio, Stream) PipeTo()
     {
-        AnonymousPipeServerStream pipe = new(PipeDirection.Out, HandleInheritability.None);
-        return (ChildEnd(pipe), pipe);
+        (FileDescriptor read, FileDescriptor write) = Pipe(ownEnd: 1);
+        return (ChildEnd(read), new DescriptorStream(write, ReactorInterest.Write));
     }
 
     private (SpawnStdio, Stream) PipeFrom()
     {
-        AnonymousPipeServerStream pipe = new(PipeDirection.In, HandleInheritability.None);
-        return (ChildEnd(pipe), pipe);
+        (FileDescriptor read, FileDescriptor write) = Pipe(ownEnd: 0);
+        return (ChildEnd(write), new DescriptorStream(read, ReactorInterest.Read));
     }
 
     private (SpawnStdio, RelayedOutput) RelayedPipe()
     {
-        AnonymousPipeServerStream pipe = new(PipeDirection.In, HandleInheritability.None);
-        return (ChildEnd(pipe), new RelayedOutput(pipe, StandardErrorNumber));
+        (FileDescriptor read, FileDescriptor write) = Pipe(ownEnd: 0);
+        return (ChildEnd(write), new RelayedOutput(read, StandardErrorNumber));
     }
 
-    private SpawnStdio ChildEnd(AnonymousPipeServerStream pipe)
+    private static (FileDescriptor Read, FileDescriptor Write) Pipe(int ownEnd)
     {
-        _childEnds.Add(pipe.ClientSafePipeHandle);
-        return SpawnStdio.FromHandle(pipe.ClientSafePipeHandle);
+        NativeError.ThrowIfFailed(Native.CreatePipe(ownEnd, out FileDescriptor? read, out FileDescriptor? write), "pipe for a child's standard stream");
+        return (read!, write!);
+    }
+
+    private SpawnStdio ChildEnd(FileDescriptor end)
+    {
+        _childEnds.Add(end);
+        return SpawnStdio.FromHandle(end);
     }
 }

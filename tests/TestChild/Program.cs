@@ -1,10 +1,12 @@
 using TestChild;
+using TestChild.Children;
 using TestChild.Spawning;
 
 // A program with one verb per behaviour, used by the process tests instead of shell tools: dotnet TestChild.dll VERB [ARGUMENT…].
 // The exit code is the verb's; 64 is a verb that does not exist.
 Dictionary<string, Verb> verbs = [];
 SpawnVerbs.AddTo(verbs);
+ChildVerbs.AddTo(verbs);
 
 if (args.Length > 0 && verbs.TryGetValue(args[0], out Verb? verb))
     return await verb(args[1..]);

@@ -1,5 +1,3 @@
-using System.IO.Pipes;
-using System.Runtime.InteropServices;
 using System.Text;
 using StartMethods.Interop;
 
@@ -15,8 +13,7 @@ internal sealed class RelayedOutput : IDisposable
     private const int WouldBlock = -11, SinkBusy = -16;
     private static readonly TimeSpan SinkPause = TimeSpan.FromMilliseconds(5);
 
-    private readonly AnonymousPipeServerStream? _stream; // kept: its finalizer would close the handle
-    private readonly SafeHandle? _pipe;
+    private readonly FileDescriptor? _pipe;
     private readonly int _sink;
     private readonly Lock _gate = new();
     private readonly byte[] _tail = new byte[TailBytes];
@@ -28,7 +25,7 @@ internal sealed class RelayedOutput : IDisposable
     /// <summary>For a pipe that the reactor watches; it is owned from now on.</summary>
     /// <param name="pipe">The read end.</param>
     /// <param name="sink">A descriptor of this process that stays open, or −1 for none.</param>
-    internal RelayedOutput(AnonymousPipeServerStream pipe, int sink) => (_stream, _pipe, _sink) = (pipe, pipe.SafePipeHandle, sink);
+    internal RelayedOutput(FileDescriptor pipe, int sink) => (_pipe, _sink) = (pipe, sink);
 
     /// <summary>For a stream that only the start of the process brings: the portable path.</summary>
     internal RelayedOutput()
@@ -109,7 +106,7 @@ internal sealed class RelayedOutput : IDisposable
     private unsafe int MoveOnce()
     {
         byte* buffer = stackalloc byte[Chunk];
-        int count = Native.Relay((int)_pipe!.DangerousGetHandle(), _sink, buffer, Chunk);
+        int count = Native.Relay(_pipe!.Number, _sink, buffer, Chunk);
         if (count > 0)
             Remember(new ReadOnlySpan<byte>(buffer, count));
         else if (count is not (WouldBlock or SinkBusy))
@@ -153,6 +150,6 @@ internal sealed class RelayedOutput : IDisposable
             _ended = true;
         _watch?.Dispose();
         _pause?.Dispose();
-        _stream?.Dispose();
+        _pipe?.Dispose();
     }
 }
