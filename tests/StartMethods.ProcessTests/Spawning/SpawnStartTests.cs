@@ -54,4 +54,17 @@ public class SpawnStartTests : IsolatedProcessTest
         e = Assert.Throws<SpawnException>(() => SpawnedProcess.Start(new SpawnInfo("true") { WorkingDirectory = "/nope" }))!;
         Assert.That(e.Message, Is.EqualTo("chdir /nope: ENOENT (No such file or directory)"));
     }
+
+    [Test]
+    public async Task The_environment_is_this_process_s_as_it_is_at_the_start()
+    {
+        const string Script = "echo $SM_SET:$HOME";
+        string home = Environment.GetEnvironmentVariable("HOME") ?? "";
+        Assert.That(await OutputOf(new SpawnInfo("sh", "-c", Script)), Is.EqualTo($":{home}\n"));
+        foreach (string? value in new[] { "one", "two", null })
+        {
+            Environment.SetEnvironmentVariable("SM_SET", value);
+            Assert.That(await OutputOf(new SpawnInfo("sh", "-c", Script)), Is.EqualTo($"{value}:{home}\n"));
+        }
+    }
 }
