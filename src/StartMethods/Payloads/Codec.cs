@@ -82,6 +82,9 @@ internal sealed class ReferenceCodec(Type declared) : Codec
 
     internal bool IsObject { get; } = declared == typeof(object);
 
+    /// <summary>Whether a serializer of the user is asked: not for code and what the compiler keeps its variables in, even if it would take anything.</summary>
+    internal bool MayBeForeign { get; } = declared != typeof(object) && !ClosureContent.IsClosure(declared) && !typeof(Delegate).IsAssignableFrom(declared);
+
     /// <summary>The items that are declared, if this is a list interface of the framework; else null.</summary>
     internal Type? ElementType { get; } = declared is { IsInterface: true, IsGenericType: true } && declared.IsAssignableFrom(declared.GetGenericArguments()[0].MakeArrayType()) ? declared.GetGenericArguments()[0] : null;
 

@@ -35,7 +35,9 @@ internal static class Codecs
             return new NullableCodec(For(underlying));
         if (type.IsGenericType && MemoryCodecs.Create(type, type.GetGenericTypeDefinition()) is { } memory)
             return memory;
-        return Refusals.ReasonFor(type) is { } reason ? new RefusedCodec(type, reason) : new StructCodec(type);
+        if (Refusals.ReasonFor(type) is { } reason)
+            return new RefusedCodec(type, reason);
+        return BufferCodec.IsBuffer(type) ? BufferCodec.Create(type) : new StructCodec(type);
     }
 }
 

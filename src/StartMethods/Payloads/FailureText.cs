@@ -68,8 +68,8 @@ internal sealed class FailureText
     // AggregateException appends the messages of its causes to its own.
     private string WithoutSuffix()
     {
-        int suffix = Message.IndexOf(" (", StringComparison.Ordinal);
-        return Inner.Count > 0 && suffix > 0 && Message.EndsWith(')') ? Message[..suffix] : Message;
+        string suffix = string.Concat(Inner.ConvertAll(static inner => $" ({inner.Message})"));
+        return Message.EndsWith(suffix, StringComparison.Ordinal) ? Message[..^suffix.Length] : Message;
     }
 
     // Searches what is loaded; nothing is ever loaded because a payload names it. The token spares a search by name, which would follow

@@ -25,7 +25,7 @@ internal sealed partial class GraphWriter : MessagePackWriter
             WriteNil();
             return;
         }
-        if (WriteForeign(value, slot.Declared))
+        if (slot.MayBeForeign && WriteForeign(value, slot.Declared))
             return;
         Type type = value.GetType();
         if (slot.IsObject && WriteShort(value, type))

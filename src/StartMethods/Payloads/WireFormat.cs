@@ -2,7 +2,7 @@ namespace StartMethods.Payloads;
 
 /// <summary>
 /// The numbers of the payload format. A payload is a sequence of well-formed MessagePack values; what MessagePack lacks (references, types,
-/// handles …) are application extension types, so that any MessagePack reader can walk a payload. docs/protocol.md describes it.
+/// handles …) are application extension types, so that any MessagePack reader can walk a payload. docs/payloads.md describes it.
 /// </summary>
 internal static class WireFormat
 {

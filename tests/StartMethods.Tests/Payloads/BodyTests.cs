@@ -31,6 +31,8 @@ public class BodyTests
         Assert.That(Carry.Job(new Func<int, int>(Twice), 21, true).InvokeAsync(default).Result, Is.EqualTo(42));
         Assert.That(Carry.Job(new Func<int, int>(new BodyTests().AddField), 1, true).InvokeAsync(default).Result, Is.EqualTo(6));
         Assert.That(Carry.Run(new Func<string>("abc".ToUpperInvariant)), Is.EqualTo("ABC"));
+        Assert.That(Carry.Run(new Func<string>(new Version(1, 2).ToString)), Is.EqualTo("1.2"), "a method that the object overrides");
+        Assert.That(Carry.Run(new Func<string>(new Money(5).Text)), Is.EqualTo("5"), "a method of a structure");
         Assert.That(Carry.Run(new Func<int>(((IEnumerable<int>)(int[])[1, 2]).Sum)), Is.EqualTo(3), "an extension method bound to its first argument");
     }
 
@@ -51,6 +53,11 @@ public class BodyTests
         Assert.That(Carry.Job(new Func<string, string>(Same), "x", true).InvokeAsync(default).Result, Is.EqualTo("x"));
         Assert.That(Generic("a", 1), Is.EqualTo("a1"));
         Assert.That(new Box<Guid> { Value = Guid.Empty }.Read(), Is.EqualTo(Guid.Empty.ToString()));
+    }
+
+    private readonly record struct Money(int Cents)
+    {
+        internal string Text() => $"{Cents}";
     }
 
     private static string Generic<T1, T2>(T1 a, T2 b) => Carry.Run(() => $"{Same(a)}{b}");

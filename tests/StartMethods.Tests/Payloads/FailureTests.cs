@@ -67,6 +67,7 @@ public class FailureTests
         Assert.That(e.InnerExceptions[0].Message, Is.EqualTo("a"));
         Assert.That(((AggregateException)e.InnerExceptions[1]).InnerException, Is.TypeOf<OwnException>());
         Assert.That(e.Message, Does.StartWith("several (a)"));
+        Assert.That(Carry.Failure(new AggregateException("three (3) parts", new FormatException("a"))).Message, Is.EqualTo("three (3) parts (a)"));
     }
 
     private sealed class HostileException : Exception

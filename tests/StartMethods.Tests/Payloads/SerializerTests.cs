@@ -32,6 +32,23 @@ public class SerializerTests
         public object Deserialize(ReadOnlyMemory<byte> input, Type type) => JsonSerializer.Deserialize(input.Span, type)!;
     }
 
+    public sealed class Greedy : IPayloadSerializer
+    {
+        public bool CanSerialize(Type type) => true;
+
+        public void Serialize(object value, Type type, IBufferWriter<byte> output) => output.Write(JsonSerializer.SerializeToUtf8Bytes(value, type));
+
+        public object Deserialize(ReadOnlyMemory<byte> input, Type type) => JsonSerializer.Deserialize(input.Span, type)!;
+    }
+
+    [Test]
+    public void A_serializer_that_takes_anything_does_not_get_the_code()
+    {
+        var order = new Order { Id = 3 };
+        Func<int> inner = () => order.Id;
+        Assert.That(Carry.Job((Func<int[], int>)(numbers => inner() + order.Id + numbers[0]), new[] { 4 }, true, new Greedy()).InvokeAsync(default).Result, Is.EqualTo(10));
+    }
+
     [Test]
     public void Arguments_captured_variables_and_results_go_through_the_serializer()
     {
