@@ -22,6 +22,14 @@ public class SamplesTests
     public async Task The_snippets_of_the_readme_run(CancellationToken cancellation) =>
         Assert.That(await RunAsync("Readme", [], cancellation), Does.Contain("17984 primes between 2 and 200000").And.Contain("git version"));
 
+    [Test, CancelAfter(60_000)]
+    public async Task CompressFolder_compresses_the_same_in_workers_as_in_one_process(CancellationToken cancellation) =>
+        Assert.That(await RunAsync("CompressFolder", [Repository.PathOf("docs"), "--workers", "2", "--files", "6"], cancellation), Does.Contain("the same as in this process: yes"));
+
+    [Test, CancelAfter(60_000)]
+    public async Task PoolMonitor_watches_a_pool_with_failures_and_crashes(CancellationToken cancellation) =>
+        Assert.That(await RunAsync("PoolMonitor", ["2"], cancellation), Does.Contain("pool 'monitored': "));
+
     [Test]
     public void The_readme_shows_the_code_that_is_run()
     {

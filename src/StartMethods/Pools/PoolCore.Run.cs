@@ -11,22 +11,34 @@ internal sealed partial class PoolCore
         ArgumentNullException.ThrowIfNull(body);
         if (cancellationToken.IsCancellationRequested)
             return Task.FromCanceled<TResult>(cancellationToken);
-        PoolTask task;
+        var call = new PoolCall<TResult>(this, body);
         try
         {
             ThrowIfCopied();
             // Here, in the caller's call: what he changes afterwards does not change the task, and what cannot travel fails before anything is used.
-            task = CreateTask(body, hasArgument, argument, takesToken, lease, flow: 0, options, cancellationToken);
+            Fill(call, body, hasArgument, argument, takesToken, lease, flow: 0, options, cancellationToken);
         }
         catch (Exception e)
         {
             return Task.FromException<TResult>(e);
         }
-        return RunToResultAsync<TResult>(task, body, cancellationToken);
+        if (_room is not null && !_room.Wait(0, CancellationToken.None))
+            return RunLaterAsync(call, cancellationToken);
+        call.SubmitTo(this, cancellationToken);
+        return call.Result;
     }
 
-    internal PoolTask CreateTask(
-        Delegate body, bool hasArgument, object? argument, bool takesToken, PoolTask? lease, long flow, WorkerTaskOptions? options, CancellationToken cancellationToken)
+    private async Task<TResult> RunLaterAsync<TResult>(PoolCall<TResult> call, CancellationToken cancellationToken)
+    {
+        await EnterOrDisposeAsync(call, cancellationToken).ConfigureAwait(false);
+        call.SubmitTo(this, cancellationToken);
+        return await call.Result.ConfigureAwait(false);
+    }
+
+    /// <summary>Makes a task of a body; its payload is encoded now.</summary>
+    /// <exception cref="PayloadException">Something cannot travel.</exception>
+    internal void Fill(
+        PoolTask task, Delegate body, bool hasArgument, object? argument, bool takesToken, PoolTask? lease, long flow, WorkerTaskOptions? options, CancellationToken cancellationToken)
     {
         options ??= WorkerTaskOptions.Default;
         EncodedPayload payload = JobCodec.Encode(body, argument, hasArgument, _options.Serializer);
@@ -41,18 +53,17 @@ internal sealed partial class PoolCore
             payload.Dispose();
             throw;
         }
-        TimeSpan limit = options.Timeout ?? _options.TaskTimeout;
-        return new PoolTask
-        {
-            Id = NextTaskId(), Priority = options.Priority, Flow = flow, TimeLimit = limit, Timeout = Ticks(limit), RetriesLeft = options.Retry ?? _options.RetryOnCrash,
-            Cooperative = takesToken, Lease = lease, Payload = payload, Token = cancellationToken, TraceParent = PoolTelemetry.CurrentTrace(),
-        };
-    }
-
-    private async Task<TResult> RunToResultAsync<TResult>(PoolTask task, Delegate body, CancellationToken cancellationToken)
-    {
-        using WorkerAnswer? answer = await RunToEndAsync(task, cancellationToken).ConfigureAwait(false);
-        return ReadResult<TResult>(answer!, body);
+        task.Id = NextTaskId();
+        task.Priority = options.Priority;
+        task.Flow = flow;
+        task.TimeLimit = options.Timeout ?? _options.TaskTimeout;
+        task.Timeout = Ticks(task.TimeLimit);
+        task.RetriesLeft = options.Retry ?? _options.RetryOnCrash;
+        task.Cooperative = takesToken;
+        task.Lease = lease;
+        task.Payload = payload;
+        task.Token = cancellationToken;
+        task.TraceParent = PoolTelemetry.CurrentTrace();
     }
 
     /// <summary>Submits a task as soon as there is room, and awaits its end.</summary>

@@ -119,7 +119,8 @@ internal sealed class MapRun<T, TResult>(PoolCore core, Delegate body, bool take
     {
         T[] items = [.. _next];
         _next.Clear();
-        PoolTask task = core.CreateTask(body, hasArgument: true, items, takesToken, lease: null, _flow, options.Task, cancellationToken);
+        var task = new PoolTask();
+        core.Fill(task, body, hasArgument: true, items, takesToken, lease: null, _flow, options.Task, cancellationToken);
         var chunk = new Chunk(task, items.Length);
         _outstanding.Add(task);
         Task<Chunk> running = RunAsync(chunk);

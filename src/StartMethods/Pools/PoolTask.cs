@@ -26,6 +26,9 @@ internal sealed class WorkerAnswer : IDisposable
     /// <summary>It holds a result; a chunk that failed in its midst holds its first results and, behind them, the failure.</summary>
     internal bool Succeeded { get; }
 
+    /// <summary>A result without a value.</summary>
+    internal bool IsEmpty => Succeeded && _length == 0;
+
     internal bool HasFailureBehind => Succeeded && _split > 0;
 
     internal object? ReadResult(Type declared, IPayloadSerializer? serializer)
@@ -48,7 +51,7 @@ internal sealed class WorkerAnswer : IDisposable
 }
 
 /// <summary>A task with its payload and the caller who awaits it.</summary>
-internal sealed class PoolTask : TaskEntry, IValueTaskSource<WorkerAnswer?>
+internal class PoolTask : TaskEntry, IValueTaskSource<WorkerAnswer?>
 {
     // The thread that completes a task is one of the pool's, which runs no user code.
     private ManualResetValueTaskSourceCore<WorkerAnswer?> _source = new() { RunContinuationsAsynchronously = true };
@@ -68,20 +71,20 @@ internal sealed class PoolTask : TaskEntry, IValueTaskSource<WorkerAnswer?>
     internal uint RingPosition { get; set; }
 
     /// <summary>The trace in which the caller is, as W3C traceparent; null where there is none.</summary>
-    internal string? TraceParent { get; init; }
+    internal string? TraceParent { get; set; }
 
     /// <summary>What the caller may cancel it by; for the exception.</summary>
-    internal CancellationToken Token { get; init; }
+    internal CancellationToken Token { get; set; }
 
     /// <summary>The limit that is named when it is exceeded.</summary>
-    internal TimeSpan TimeLimit { get; init; }
+    internal TimeSpan TimeLimit { get; set; }
 
     /// <summary>Completes with the answer of the worker, or fails with anything else that ended the task. To be awaited once.</summary>
     internal ValueTask<WorkerAnswer?> Completion => new(this, _source.Version);
 
-    internal void SetAnswer(WorkerAnswer? answer) => _source.SetResult(answer);
+    internal virtual void SetAnswer(WorkerAnswer? answer) => _source.SetResult(answer);
 
-    internal void SetException(Exception error) => _source.SetException(error);
+    internal virtual void SetException(Exception error) => _source.SetException(error);
 
     WorkerAnswer? IValueTaskSource<WorkerAnswer?>.GetResult(short token) => _source.GetResult(token);
 

@@ -36,28 +36,28 @@ internal enum Ending : byte { No, Cancel, Timeout }
 /// <summary>What <see cref="WorkerTable"/> knows of one task. The pool derives from it and adds payload and completion.</summary>
 internal class TaskEntry
 {
-    internal long Id { get; init; }
+    internal long Id { get; set; }
 
     /// <summary>Higher runs first.</summary>
-    internal int Priority { get; init; }
+    internal int Priority { get; set; }
 
     /// <summary>Callers with different flows take turns (each map is one; single calls share flow 0).</summary>
-    internal long Flow { get; init; }
+    internal long Flow { get; set; }
 
     /// <summary>Time limit from its start in a worker, in ticks of 100 ns; 0 = none.</summary>
-    internal long Timeout { get; init; }
+    internal long Timeout { get; set; }
 
     /// <summary>How often it may still be run again after a crash of its worker.</summary>
     internal int RetriesLeft { get; set; }
 
     /// <summary>Its body takes a cancellation token, so that asking it to end makes sense.</summary>
-    internal bool Cooperative { get; init; }
+    internal bool Cooperative { get; set; }
 
     /// <summary>This entry asks for a worker of its own rather than for a function to be run.</summary>
-    internal bool IsLease { get; init; }
+    internal bool IsLease { get; set; }
 
     /// <summary>The lease whose worker must run it; null = any worker.</summary>
-    internal TaskEntry? Lease { get; init; }
+    internal TaskEntry? Lease { get; set; }
 
     /// <summary>Its caller does not want it any more, but lets it finish if it has begun.</summary>
     internal bool Withdrawn { get; set; }

@@ -58,6 +58,8 @@ internal sealed partial class WorkerTable
             Complete(task, TaskEnd.Rejected);
         else if (IsBroken(now))
             Complete(task, TaskEnd.Broken);
+        else if (task.Ending != Ending.No)
+            Complete(task, TaskEnd.Cancelled); // the request to end it came first
         else if (task.Lease is { } lease)
             SubmitToLease(task, lease, now);
         else
