@@ -216,6 +216,12 @@ static int in_parent(sm_run *run, int pid, int pidfd)
     result->frozen = run->shared->frozen;
     result->owners = run->shared->owners;
     result->child_ns = run->shared->child_ns;
+    if (run->options->flags & SM_FORK_NO_WAIT) {
+        // The child still has to say that it is ready. The next fork must not hear it: it would let its own parent go on too early, or bury a
+        // healthy child for the failure of this one.
+        munmap(handshake, sizeof *handshake);
+        handshake = NULL;
+    }
     return pid;
 }
 

@@ -36,7 +36,7 @@ static int new_id_of(const sm_run *run, int32_t old)
     return slot && atomic_load(&slot->state) == SM_SLOT_PARKED ? slot->new_tid : 0;
 }
 
-static int looks_owned(const mutex *candidate)
+SM_UNSANITIZED static int looks_owned(const mutex *candidate)
 {
     return (candidate->lock == LOCKED || candidate->lock == LOCKED_WITH_WAITERS) && may_be_id(candidate->owner) && candidate->recursion <= MAX_RECURSION
         && candidate->users >= 1 && candidate->users <= MAX_USERS && (candidate->kind & KIND_BITS) <= MAX_KIND;

@@ -32,7 +32,7 @@ int64_t sm__parse(const char **text, int base)
         int c = **text, digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 99;
         if (digit >= base)
             return value;
-        value = value * base + digit;
+        value = (int64_t)((uint64_t)value * (uint64_t)base + (uint64_t)digit);   // [vsyscall] lies above the largest signed number
     }
 }
 
