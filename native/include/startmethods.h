@@ -368,4 +368,11 @@ SM_API int32_t sm_circumstances_become(const sm_circumstances *wanted, uint32_t 
 // Makes "A=1\0B=2\0" the whole environment that the C library knows. Not thread-safe: only before others run.
 SM_API int32_t sm_environment_replace(const char *block, uint64_t length);
 
+// ── pty (pty.c, Native.Pty.cs) ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// Opens a pseudo-terminal: its controlling side and its terminal side, both close-on-exec, owned by the caller. posix_openpt(3).
+SM_API int32_t sm_pty_open_pair(int32_t *controlling, int32_t *terminal);
+// In a process that was just forked: a session of its own, with this as its controlling terminal and its three standard descriptors; closes
+// terminal. login_tty(3).
+SM_API int32_t sm_pty_become_terminal(int32_t terminal);
+
 #endif

@@ -29,6 +29,19 @@ public abstract partial class StartMethod
     /// </summary>
     public static StartMethod ForkServer { get; } = StartMethods.ForkServer.CreateShared();
 
+    /// <summary>
+    /// A copy of this process as it is: the body, its argument and everything that it reaches is there, nothing is written for the wire but the result. Only where it is
+    /// safe: see <see cref="ForkSafety"/>. Linux on x64.
+    /// </summary>
+    /// <remarks>
+    /// The child ends when the body has returned, without its parent's ProcessExit handlers and finalizers. Locks that threads of the application hold, and connections, are not
+    /// what they were: docs/fork-safety.md.
+    /// </remarks>
+    public static StartMethod Fork { get; } = new ForkMethod(null);
+
+    /// <summary><see cref="Fork"/> with options of one's own: policy, threads, deadline, sockets that the child keeps.</summary>
+    public static StartMethod ForkWith(ForkOptions options) => new ForkMethod(options ?? throw new ArgumentNullException(nameof(options)));
+
     /// <summary>The method of children whose <see cref="ChildOptions.Method"/> is null.</summary>
     /// <exception cref="StartMethodNotSupportedException">Set to a method that does not work here.</exception>
     public static StartMethod Default
@@ -71,5 +84,5 @@ public abstract partial class StartMethod
     }
 
     // In the order of recommendation. A method adds itself here, and a static property above.
-    internal static IEnumerable<StartMethod> BuiltIn() => [ForkServer, Spawn];
+    internal static IEnumerable<StartMethod> BuiltIn() => [ForkServer, Spawn, Fork];
 }

@@ -1,0 +1,82 @@
+using System.Runtime.InteropServices;
+using StartMethods.Diagnostics;
+using StartMethods.Interop;
+
+namespace StartMethods.Forking;
+
+/// <summary>
+/// One fork as everything above the engine makes it: is it safe, <c>before</c> hooks, the console flushed, the engine, <c>after</c> hooks. One at a time, so that the hooks of two
+/// forks never interleave. See docs/architecture.md, "One fork".
+/// </summary>
+internal static class ForkOperation
+{
+    private static readonly Lock Gate = new();
+
+    [ThreadStatic]
+    private static bool t_isForking;
+
+    /// <summary>Forks this process. Returns twice.</summary>
+    /// <param name="options">What the user asked for.</param>
+    /// <param name="kept">Further sockets that the child keeps: the library's own.</param>
+    /// <param name="flags">Further flags of the engine.</param>
+    /// <exception cref="StartMethodNotSupportedException">This process cannot be forked at all.</exception>
+    /// <exception cref="UnsafeForkException">It is not safe, and the policy is to throw.</exception>
+    /// <exception cref="StartMethodException">There is no child; the message names the thread that stood in the way, or the system's error.</exception>
+    internal static ForkOutcome Run(ForkOptions? options, IReadOnlyList<SafeHandle>? kept = null, ForkFlags flags = ForkFlags.None)
+    {
+        options ??= ForkOptions.Defaults;
+        if (ForkEngine.UnsupportedReason is { } reason)
+            throw new StartMethodNotSupportedException($"fork: {reason}. StartMethod.Spawn works everywhere.");
+        if (t_isForking)
+            throw new InvalidOperationException("A hook of AtFork cannot fork: the fork that it belongs to is not over.");
+        ForkRequest request = new()
+        {
+            Deadline = options.Deadline,
+            Flags = flags | (options.Threads == ForkThreads.All ? ForkFlags.ReviveAll : ForkFlags.None),
+            KeptSockets = [.. options.KeptSockets, .. kept ?? []],
+        };
+        int process = Native.ProcessId();
+        lock (Gate)
+        {
+            if (Native.ProcessId() != process)
+                throw new StartMethodException("fork: another thread has forked this process meanwhile, and this is the child, where this thread lives on");
+            ForkSafety.Check(options.Policy);
+            t_isForking = true;
+            try
+            {
+                return WithHooks(request);
+            }
+            finally
+            {
+                t_isForking = false;
+            }
+        }
+    }
+
+    private static ForkOutcome WithHooks(ForkRequest request)
+    {
+        AtFork.Hook[] hooks = AtFork.RunBefore();
+        ForkOutcome outcome;
+        try
+        {
+            InheritedConsole.Flush();
+            outcome = ForkEngine.Fork(request);
+        }
+        catch
+        {
+            AtFork.RunAfterInParent(hooks);
+            throw;
+        }
+        if (outcome.IsChild)
+        {
+            AtFork.RunAfterInChild(hooks);
+        }
+        else
+        {
+            AtFork.RunAfterInParent(hooks);
+            if (ForkEventSource.Log.IsEnabled())
+                ForkEventSource.Log.Forked(outcome.ProcessId, outcome.Measures.Threads, (long)outcome.Measures.Parked.TotalMicroseconds, outcome.Measures.Owners);
+        }
+        return outcome;
+    }
+}

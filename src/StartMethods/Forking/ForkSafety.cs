@@ -1,0 +1,72 @@
+using System.Collections.Concurrent;
+using StartMethods.Diagnostics;
+using StartMethods.Forking;
+using StartMethods.Threads;
+
+namespace StartMethods;
+
+/// <summary>
+/// Whether this process can be forked now: POSIX promises a child of a process with several threads no more than async-signal-safe calls. This library brings the threads of
+/// the runtime back in the child; it cannot know what threads of the application were in the middle of.
+/// </summary>
+public static class ForkSafety
+{
+    private static readonly ConcurrentDictionary<string, bool> WarnedOf = new(StringComparer.Ordinal);
+
+    /// <summary>What an unsafe fork leads to where <see cref="ForkOptions.Policy"/> does not say otherwise; default: <see cref="UnsafeForkPolicy.Throw"/>.</summary>
+    public static UnsafeForkPolicy Policy { get; set; } = UnsafeForkPolicy.Throw;
+
+    /// <summary>
+    /// An unsafe fork is about to happen, because the policy is <see cref="UnsafeForkPolicy.Warn"/>: raised once for each call site, before the fork, in the parent only. The
+    /// EventSource "StartMethods" has it too, as <c>UnsafeFork</c>. A handler that throws prevents the fork. Python: the DeprecationWarning of os.fork since 3.12.
+    /// </summary>
+    public static event EventHandler<UnsafeForkWarningEventArgs>? Warning;
+
+    /// <summary>Looks at every thread of this process and at the surroundings. All threads stand still for well under a millisecond.</summary>
+    /// <exception cref="StartMethodException">The threads could not be looked at.</exception>
+    public static ForkSafetyReport Inspect() => Inspect(CallerStack.Walk(), isThorough: true);
+
+    /// <summary>What the policy demands, before a fork. Returns if the fork may go on.</summary>
+    internal static void Check(UnsafeForkPolicy? policy)
+    {
+        UnsafeForkPolicy demanded = policy ?? Policy;
+        CallerStack? stack = null;
+        if (SafetyFindings.IsExiting || (stack = demanded == UnsafeForkPolicy.Allow ? null : CallerStack.Walk()) is { IsExiting: true })
+            throw new UnsafeForkException(new ForkSafetyReport([], [SafetyFindings.Exiting]));
+        if (stack is null)
+            return;
+        ForkSafetyReport report = Inspect(stack, isThorough: false);
+        if (report.IsSafe)
+            return;
+        if (demanded == UnsafeForkPolicy.Throw)
+            throw new UnsafeForkException(report);
+        if (!WarnedOf.TryAdd(stack.CallSite, true))
+            return;
+        ForkEventSource.Log.UnsafeFork(stack.CallSite, report.Explain());
+        Warning?.Invoke(null, new UnsafeForkWarningEventArgs(report, stack.CallSite));
+    }
+
+    private static ForkSafetyReport Inspect(CallerStack stack, bool isThorough)
+    {
+        if (ForkEngine.UnsupportedReason is { } reason)
+        {
+            return new ForkSafetyReport([], [new ForkFinding { Kind = ForkFindingKind.NotSupported, Message = $"this process cannot be forked: {reason}", Remedy = "Use StartMethod.Spawn." }]);
+        }
+        IReadOnlyList<ForkSafetyThread> threads = ThreadInventory.Take(out int busyWorkers);
+        // A worker that has just finished counts as busy for a moment: what is found must last.
+        for (int i = 0; i < Rechecks && busyWorkers > 0 && threads.All(thread => !thread.IsUnsafe || thread.Kind == ForkThreadKind.PoolBusy); i++)
+        {
+            if (i > 0)
+                Pause.Wait(TimeSpan.FromMilliseconds(1 << i));
+            else
+                Thread.Yield();
+            threads = ThreadInventory.Take(out busyWorkers);
+        }
+        return new ForkSafetyReport(threads, [.. SafetyFindings.Of(stack, threads, busyWorkers, isThorough)]);
+    }
+
+    private const int Rechecks = 3;
+
+    // Never set: waited on for its timeout, where there is no event to wait for.
+    private static readonly ManualResetEventSlim Pause = new();
+}

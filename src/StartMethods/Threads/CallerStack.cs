@@ -1,0 +1,53 @@
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
+using System.Reflection;
+using System.Runtime.Loader;
+
+namespace StartMethods.Threads;
+
+/// <summary>From where a fork is asked for: which call site, and whether from within code that must not be cut in two.</summary>
+internal sealed class CallerStack
+{
+    private CallerStack() { }
+
+    /// <summary>"Program.Main (offset 42)": the first frame outside of this library.</summary>
+    internal string CallSite { get; private set; } = "an unknown place";
+
+    /// <summary>The type whose static constructor is running; null where none is.</summary>
+    internal Type? StaticConstructorOf { get; private set; }
+
+    /// <summary>A method of an assembly of another load context than the default one; null where there is none.</summary>
+    internal MethodBase? InOtherContext { get; private set; }
+
+    /// <summary>Whether handlers of the process's exit are running on this thread.</summary>
+    internal bool IsExiting { get; private set; }
+
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "A frame without a method is passed over.")]
+    internal static CallerStack Walk()
+    {
+        CallerStack result = new();
+        bool outside = false;
+        foreach (StackFrame frame in new StackTrace(fNeedFileInfo: false).GetFrames())
+        {
+            if (frame.GetMethod() is not { } method)
+                continue;
+            if (!outside && method.Module.Assembly != typeof(CallerStack).Assembly)
+            {
+                outside = true;
+                result.CallSite = $"{method.DeclaringType?.FullName}.{method.Name} (IL offset {frame.GetILOffset()})";
+            }
+            result.Look(method);
+        }
+        return result;
+    }
+
+    private void Look(MethodBase method)
+    {
+        if (method is ConstructorInfo { IsStatic: true })
+            StaticConstructorOf ??= method.DeclaringType;
+        else if (method.Name == "OnProcessExit" && method.DeclaringType == typeof(AppContext))
+            IsExiting = true;
+        if (InOtherContext is null && !method.Module.Assembly.IsDynamic && AssemblyLoadContext.GetLoadContext(method.Module.Assembly) is { } context && context != AssemblyLoadContext.Default)
+            InOtherContext = method;
+    }
+}

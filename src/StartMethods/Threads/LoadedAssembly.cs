@@ -1,0 +1,18 @@
+using System.Reflection;
+
+namespace StartMethods.Threads;
+
+/// <summary>Finds an assembly of the framework if the application has loaded it, without loading it.</summary>
+internal static class LoadedAssembly
+{
+    internal static Assembly? Find(string name)
+    {
+        foreach (Assembly assembly in AppDomain.CurrentDomain.GetAssemblies())
+        {
+            string full = assembly.FullName ?? "";
+            if (full.StartsWith(name, StringComparison.Ordinal) && full.AsSpan(name.Length).StartsWith(",", StringComparison.Ordinal))
+                return assembly;
+        }
+        return null;
+    }
+}
