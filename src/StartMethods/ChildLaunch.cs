@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using StartMethods.Bootstrap;
 using StartMethods.Channels;
+using StartMethods.Forking;
 using StartMethods.Interop;
 using StartMethods.Payloads;
 
@@ -103,6 +104,7 @@ public sealed class ChildLaunch
         {
             _parentEnd.Dispose(); // else the child would hold the parent's end open, and never see it close
             _streams.BecomeOwn();
+            InheritedConsole.Forget();
             BecomeEnvironment();
             if (Options.WorkingDirectory is { } directory)
                 Directory.SetCurrentDirectory(directory);

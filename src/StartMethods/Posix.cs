@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
@@ -41,7 +42,7 @@ public static class Posix
     /// <param name="options">As for <see cref="Fork"/>.</param>
     /// <returns>0 in the child; the child's process id in the parent, as for <see cref="Fork"/>.</returns>
     /// <remarks>When the child's side is closed, reading from <paramref name="terminal"/> fails with an <see cref="IOException"/> (EIO): on Linux, this is the end of the stream.</remarks>
-    /// <inheritdoc cref="Fork" path="/exception"/>
+    /// <inheritdoc cref="Fork(ForkOptions?)" path="/exception"/>
     public static int ForkPty(out SafeFileHandle? terminal, ForkOptions? options = null)
     {
         if (ForkEngine.UnsupportedReason is { } reason)
@@ -82,7 +83,7 @@ public static class Posix
         return status!.Value;
     }
 
-    /// <summary>Like <see cref="Wait"/>, but no longer than a timeout; zero only looks.</summary>
+    /// <summary>Like <see cref="Wait(int)"/>, but no longer than a timeout; zero only looks.</summary>
     /// <returns>Whether it has ended; if so, it was reaped, and <paramref name="status"/> tells how it ended.</returns>
     /// <exception cref="StartMethodException">There is no such child of this process (ECHILD).</exception>
     public static bool TryWait(int processId, TimeSpan timeout, [NotNullWhen(true)] out ExitStatus? status)
@@ -92,13 +93,19 @@ public static class Posix
             ArgumentOutOfRangeException.ThrowIfLessThan(timeout, TimeSpan.Zero);
         if (Native.UnavailableReason is { } reason)
             throw new StartMethodNotSupportedException($"waitpid: {reason}");
-        // No pidfd: until it is reaped, which happens here only, the id cannot be given to another process.
-        int milliseconds = timeout < TimeSpan.Zero ? -1 : (int)Math.Min(Math.Ceiling(timeout.TotalMilliseconds), int.MaxValue);
         status = null;
         int opened = Native.ProcessOpen(processId);
         using FileDescriptor? pidfd = opened >= 0 ? new FileDescriptor(opened) : null;
-        if (NativeError.ThrowIfFailed(Native.ProcessWait(processId, pidfd?.Number ?? -1, milliseconds), $"waiting for process {processId}") == 0)
-            return false;
+        long start = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            TimeSpan left = timeout - Stopwatch.GetElapsedTime(start);
+            int milliseconds = timeout < TimeSpan.Zero ? -1 : (int)Math.Clamp(Math.Ceiling(left.TotalMilliseconds), 0, int.MaxValue);
+            if (NativeError.ThrowIfFailed(Native.ProcessWait(processId, pidfd?.Number ?? -1, milliseconds), $"waiting for process {processId}") > 0)
+                break;
+            if (milliseconds == 0)
+                return false; // else a signal, perhaps that of another fork, has ended the wait too early
+        }
         ExitInfo info = new() { Size = (uint)Unsafe.SizeOf<ExitInfo>() };
         NativeError.ThrowIfFailed(Native.ProcessReap(processId, pidfd?.Number ?? -1, ref info), $"taking the exit status of process {processId}");
         if (info.Kind == ExitKind.Lost)
@@ -116,6 +123,6 @@ public static class Posix
     public static void Exit(int code)
     {
         OrderlyExit.Leave(code, runHandlers: false);
-        throw new System.Diagnostics.UnreachableException();
+        throw new UnreachableException();
     }
 }

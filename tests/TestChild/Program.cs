@@ -1,5 +1,6 @@
 using TestChild;
 using TestChild.Children;
+using TestChild.Forking;
 using TestChild.Spawning;
 
 // A program with one verb per behaviour, used by the process tests instead of shell tools: dotnet TestChild.dll VERB [ARGUMENT…].
@@ -7,6 +8,7 @@ using TestChild.Spawning;
 Dictionary<string, Verb> verbs = [];
 SpawnVerbs.AddTo(verbs);
 ChildVerbs.AddTo(verbs);
+ForkVerbs.AddTo(verbs);
 
 if (args.Length > 0 && verbs.TryGetValue(args[0], out Verb? verb))
     return await verb(args[1..]);

@@ -30,10 +30,10 @@ public static class ForkSafety
     internal static void Check(UnsafeForkPolicy? policy)
     {
         UnsafeForkPolicy demanded = policy ?? Policy;
-        CallerStack? stack = null;
-        if (SafetyFindings.IsExiting || (stack = demanded == UnsafeForkPolicy.Allow ? null : CallerStack.Walk()) is { IsExiting: true })
+        CallerStack? stack = demanded == UnsafeForkPolicy.Allow ? null : CallerStack.Walk();
+        if (SafetyFindings.IsExiting(stack))
             throw new UnsafeForkException(new ForkSafetyReport([], [SafetyFindings.Exiting]));
-        if (stack is null)
+        if (stack is null || (demanded == UnsafeForkPolicy.Warn && WarnedOf.ContainsKey(stack.CallSite)))
             return;
         ForkSafetyReport report = Inspect(stack, isThorough: false);
         if (report.IsSafe)
@@ -53,19 +53,19 @@ public static class ForkSafety
             return new ForkSafetyReport([], [new ForkFinding { Kind = ForkFindingKind.NotSupported, Message = $"this process cannot be forked: {reason}", Remedy = "Use StartMethod.Spawn." }]);
         }
         IReadOnlyList<ForkSafetyThread> threads = ThreadInventory.Take(out int busyWorkers);
-        // A worker that has just finished counts as busy for a moment: what is found must last.
-        for (int i = 0; i < Rechecks && busyWorkers > 0 && threads.All(thread => !thread.IsUnsafe || thread.Kind == ForkThreadKind.PoolBusy); i++)
+        // A worker that has just finished counts as busy for a moment, and a main thread on its way into an asynchronous wait still runs: what is found must last.
+        for (int i = 0; i < Rechecks && threads.Any(thread => thread.IsUnsafe) && threads.All(IsSafeOrPassing); i++)
         {
-            if (i > 0)
-                Pause.Wait(TimeSpan.FromMilliseconds(1 << i));
-            else
-                Thread.Yield();
+            Pause.Wait(TimeSpan.FromMilliseconds(1 << i));
             threads = ThreadInventory.Take(out busyWorkers);
         }
         return new ForkSafetyReport(threads, [.. SafetyFindings.Of(stack, threads, busyWorkers, isThorough)]);
     }
 
-    private const int Rechecks = 3;
+    private static bool IsSafeOrPassing(ForkSafetyThread thread) => !thread.IsUnsafe || thread.Kind == ForkThreadKind.PoolBusy || (thread.Kind == ForkThreadKind.Main && !thread.IsBlocked);
+
+    // 1 + 2 + 4 + 8 + 16 ms, only where the fork would otherwise be refused or warned of.
+    private const int Rechecks = 5;
 
     // Never set: waited on for its timeout, where there is no event to wait for.
     private static readonly ManualResetEventSlim Pause = new();

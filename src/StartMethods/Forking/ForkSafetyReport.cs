@@ -2,7 +2,7 @@ using System.Text;
 
 namespace StartMethods;
 
-/// <summary>Who is alive in this process, what each thread is doing, and what of it speaks against a fork: <see cref="ForkSafety.Inspect"/>.</summary>
+/// <summary>Who is alive in this process, what each thread is doing, and what of it speaks against a fork: <see cref="ForkSafety.Inspect()"/>.</summary>
 public sealed class ForkSafetyReport
 {
     internal ForkSafetyReport(IReadOnlyList<ForkSafetyThread> threads, IReadOnlyList<ForkFinding> findings) => (Threads, Findings) = (threads, findings);

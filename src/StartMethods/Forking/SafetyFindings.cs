@@ -10,8 +10,8 @@ internal static class SafetyFindings
 
     static SafetyFindings() => AppDomain.CurrentDomain.ProcessExit += (_, _) => s_isExiting = true;
 
-    /// <summary>Whether the process has begun to end. Handlers of ProcessExit that were registered before the first fork are noticed by <see cref="CallerStack"/>.</summary>
-    internal static bool IsExiting => s_isExiting;
+    /// <summary>Whether the process has begun to end: noticed by a handler of ProcessExit, and, where others run before that, by the thread that runs them.</summary>
+    internal static bool IsExiting(CallerStack? stack) => s_isExiting || (IsFinalizerThread() && !(stack ?? CallerStack.Walk()).IsInFinalizer);
 
     internal static ForkFinding Exiting { get; } = new()
     {
@@ -64,9 +64,9 @@ internal static class SafetyFindings
 
     private static IEnumerable<ForkFinding> OfCaller(CallerStack stack)
     {
-        if (stack.IsExiting || IsExiting)
+        if (IsExiting(stack))
             yield return Exiting;
-        if (IsFinalizerThread())
+        if (stack.IsInFinalizer)
             yield return new ForkFinding { Kind = ForkFindingKind.Finalizer, Message = "the fork is asked for by a finalizer", Remedy = "Fork from a thread of the application: no finalizer runs in the child while this one does." };
         if (stack.StaticConstructorOf is { } type)
             yield return new ForkFinding { Kind = ForkFindingKind.StaticConstructor, Message = $"the static constructor of {type} is running on this thread", Remedy = "Fork after it: until then other threads of the child cannot use that type." };
@@ -88,6 +88,6 @@ internal static class SafetyFindings
 
     private static string? Setting(string name) => Environment.GetEnvironmentVariable("DOTNET_" + name) ?? Environment.GetEnvironmentVariable("COMPlus_" + name);
 
-    // The runtime gives the thread no managed mark; the kernel's name of it is the runtime's own.
+    // It runs finalizers, and at the end of the process the handlers of ProcessExit. The runtime gives it no managed mark; the kernel's name of it is the runtime's own.
     private static bool IsFinalizerThread() => !Thread.CurrentThread.IsThreadPoolThread && File.ReadAllText("/proc/thread-self/comm").StartsWith(".NET Finalizer", StringComparison.Ordinal);
 }

@@ -19,8 +19,8 @@ internal sealed class CallerStack
     /// <summary>A method of an assembly of another load context than the default one; null where there is none.</summary>
     internal MethodBase? InOtherContext { get; private set; }
 
-    /// <summary>Whether handlers of the process's exit are running on this thread.</summary>
-    internal bool IsExiting { get; private set; }
+    /// <summary>Whether a finalizer is running on this thread.</summary>
+    internal bool IsInFinalizer { get; private set; }
 
     [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "A frame without a method is passed over.")]
     internal static CallerStack Walk()
@@ -45,8 +45,8 @@ internal sealed class CallerStack
     {
         if (method is ConstructorInfo { IsStatic: true })
             StaticConstructorOf ??= method.DeclaringType;
-        else if (method.Name == "OnProcessExit" && method.DeclaringType == typeof(AppContext))
-            IsExiting = true;
+        else if (method.Name == "Finalize" && method.IsVirtual)
+            IsInFinalizer = true;
         if (InOtherContext is null && !method.Module.Assembly.IsDynamic && AssemblyLoadContext.GetLoadContext(method.Module.Assembly) is { } context && context != AssemblyLoadContext.Default)
             InOtherContext = method;
     }

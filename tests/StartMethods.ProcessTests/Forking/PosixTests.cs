@@ -1,0 +1,36 @@
+namespace StartMethods.ProcessTests.Forking;
+
+public class PosixTests : ForkTests
+{
+    [Test]
+    public async Task A_child_on_a_terminal_leads_its_session_and_the_parent_reads_until_the_end() =>
+        Assert.That(await Run("fork-pty"), Is.EqualTo("typed/child: leads True, terminal True, True, read typed/<end> exit 4"));
+
+    [Test]
+    public async Task What_the_console_had_buffered_is_written_once() => Assert.That(await Run("fork-console"), Is.EqualTo("once child parent"));
+
+    [TestCase("posix", "exit 0")]
+    [TestCase("method", "5")]
+    public async Task A_child_does_not_run_its_parents_exit_handlers(string how, string result) => Assert.That(await Run("fork-exit-handlers", how), Is.EqualTo($"{result}\nhandler"));
+
+    [TestCase("kept", "exit 1, 1 bytes")]
+    [TestCase("dropped", "exit 2, 0 bytes")]
+    public async Task A_child_speaks_only_on_connections_that_it_was_given(string how, string result) => Assert.That(await Run("fork-socket-kept", how), Is.EqualTo(result));
+
+    [Test]
+    public void Waiting_for_a_process_that_is_no_child_says_so() =>
+        Assert.That(() => Posix.Wait(1), Throws.TypeOf<StartMethodException>().With.Message.Contains("ECHILD"));
+
+    [Test]
+    public void A_wait_with_a_timeout_of_zero_only_looks()
+    {
+        int pid = Posix.Fork(new ForkOptions { Policy = UnsafeForkPolicy.Allow, Threads = ForkThreads.All });
+        if (pid == 0)
+        {
+            new ManualResetEventSlim().Wait(300);
+            Posix.Exit(3);
+        }
+        Assert.That(Posix.TryWait(pid, TimeSpan.Zero, out _), Is.False);
+        Assert.That(Posix.Wait(pid).Code, Is.EqualTo(3));
+    }
+}
