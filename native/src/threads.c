@@ -103,7 +103,9 @@ static int kind_of(const sm_slot *slot, int process)
 {
     enum { TS_POOL_WORKER = 0x01000000 };   // CoreCLR's Thread::TS_TPWorkerThread
     const char *name = slot->name;
-    if (atomic_load(&slot->tid) == process)
+    // In a child that another thread has forked, the first thread is that one, and the main thread a revived one: the runtime's numbers stay.
+    enum { MAIN_THREAD_ID = 1 };
+    if (slot->managed ? slot->managed_id == MAIN_THREAD_ID : atomic_load(&slot->tid) == process)
         return SM_THREAD_MAIN;
     if (slot->managed) {
         if (slot->managed_state & TS_POOL_WORKER)

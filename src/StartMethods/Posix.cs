@@ -96,18 +96,17 @@ public static class Posix
         status = null;
         int opened = Native.ProcessOpen(processId);
         using FileDescriptor? pidfd = opened >= 0 ? new FileDescriptor(opened) : null;
+        ExitInfo info = new() { Size = (uint)Unsafe.SizeOf<ExitInfo>() };
         long start = Stopwatch.GetTimestamp();
-        while (true)
+        // Asked before the wait: of a process that is no child, the end can be awaited, but not how it ended.
+        while (NativeError.ThrowIfFailed(Native.ProcessReap(processId, pidfd?.Number ?? -1, ref info), $"taking the exit status of process {processId}") == 0)
         {
             TimeSpan left = timeout - Stopwatch.GetElapsedTime(start);
-            int milliseconds = timeout < TimeSpan.Zero ? -1 : (int)Math.Clamp(Math.Ceiling(left.TotalMilliseconds), 0, int.MaxValue);
-            if (NativeError.ThrowIfFailed(Native.ProcessWait(processId, pidfd?.Number ?? -1, milliseconds), $"waiting for process {processId}") > 0)
-                break;
-            if (milliseconds == 0)
-                return false; // else a signal, perhaps that of another fork, has ended the wait too early
+            if (timeout >= TimeSpan.Zero && left <= TimeSpan.Zero)
+                return false;
+            int milliseconds = timeout < TimeSpan.Zero ? -1 : (int)Math.Min(Math.Ceiling(left.TotalMilliseconds), int.MaxValue);
+            NativeError.ThrowIfFailed(Native.ProcessWait(processId, pidfd?.Number ?? -1, milliseconds), $"waiting for process {processId}");
         }
-        ExitInfo info = new() { Size = (uint)Unsafe.SizeOf<ExitInfo>() };
-        NativeError.ThrowIfFailed(Native.ProcessReap(processId, pidfd?.Number ?? -1, ref info), $"taking the exit status of process {processId}");
         if (info.Kind == ExitKind.Lost)
             throw new StartMethodException($"waiting for process {processId}: ECHILD: it is no child of this process, or somebody has waited for it already") { ErrorNumber = 10 };
         status = ExitStatus.From(info);
