@@ -98,8 +98,8 @@ public static class Posix
         using FileDescriptor? pidfd = opened >= 0 ? new FileDescriptor(opened) : null;
         ExitInfo info = new() { Size = (uint)Unsafe.SizeOf<ExitInfo>() };
         long start = Stopwatch.GetTimestamp();
-        // Asked before the wait: of a process that is no child, the end can be awaited, but not how it ended.
-        while (NativeError.ThrowIfFailed(Native.ProcessReap(processId, pidfd?.Number ?? -1, ref info), $"taking the exit status of process {processId}") == 0)
+        // By its id, which is its own until it is reaped, which happens here only; asked before the wait: the end of a stranger could be awaited, but not reaped.
+        while (NativeError.ThrowIfFailed(Native.ProcessReap(processId, -1, ref info), $"taking the exit status of process {processId}") == 0)
         {
             TimeSpan left = timeout - Stopwatch.GetElapsedTime(start);
             if (timeout >= TimeSpan.Zero && left <= TimeSpan.Zero)
