@@ -1,5 +1,6 @@
-// The classic story: a thread holds a lock at the moment a child is started. A child that is a bare copy of the process would inherit the lock,
-// locked, without the thread that could ever unlock it. By `spawn`, the child is a fresh process with a lock of its own: it completes.
+// The classic story: a thread holds a lock at the moment a child is started. A child that is a bare copy of the process inherits the lock,
+// locked. Four ends of it: by `spawn` the child is a fresh process with a lock of its own; `fork` is refused with the culprit's name; allowed all the same, the
+// child waits in vain; and with ForkThreads.All the thread lives on in the child and releases the lock there too.
 using StartMethods;
 
 using var held = new ManualResetEventSlim();
@@ -9,12 +10,16 @@ var bookkeeper = new Thread(() =>
     lock (Ledger.Gate)
     {
         held.Set();
-        release.Wait();
+        release.Wait(TimeSpan.FromSeconds(1));
     }
 }) { Name = "Bookkeeper" };
 bookkeeper.Start();
 held.Wait();
-Console.WriteLine("The thread 'Bookkeeper' holds the lock of the ledger, and will while a child is started.");
+Console.WriteLine("The thread 'Bookkeeper' holds the lock of the ledger, and will while children are started.\n");
+
+Console.WriteLine($"fork, threads of the application live on: {Start(new() { Policy = UnsafeForkPolicy.Allow, Threads = ForkThreads.All })}\n");
+Console.WriteLine($"fork, they stand still: {Start(new() { Policy = UnsafeForkPolicy.Allow })}\n");
+Console.WriteLine($"fork: {Start(new())}\n");
 
 string answer = await ChildProcess.RunAsync(() => Ledger.Read(), new ChildOptions { Method = StartMethod.Spawn, Timeout = TimeSpan.FromSeconds(20) });
 Console.WriteLine($"spawn: {answer}");
@@ -23,14 +28,30 @@ release.Set();
 bookkeeper.Join();
 return 0;
 
+static string Start(ForkOptions options)
+{
+    if (StartMethod.Fork.UnsupportedReason is { } reason)
+        return $"not here: {reason}";
+    try
+    {
+        return ChildProcess.RunAsync(() => Ledger.Read(), new ChildOptions { Method = StartMethod.ForkWith(options) }).GetAwaiter().GetResult();
+    }
+    catch (UnsafeForkException e)
+    {
+        return $"refused. {e.Message}";
+    }
+}
+
 /// <summary>Something with a lock, as every program has.</summary>
 internal static class Ledger
 {
-    public static readonly Lock Gate = new();
+    public static readonly object Gate = new();
 
     public static string Read()
     {
-        lock (Gate)
-            return $"the child (process {Environment.ProcessId}) took the lock, read the ledger and ended.";
+        if (!Monitor.TryEnter(Gate, 3_000))
+            return $"the child (process {Environment.ProcessId}) waited for the lock in vain.";
+        Monitor.Exit(Gate);
+        return $"the child (process {Environment.ProcessId}) took the lock, read the ledger and ended.";
     }
 }
