@@ -22,7 +22,7 @@ internal sealed partial class ChildSession
     private readonly TaskCompletionSource<ExitStatus> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ChildStage _stage = ChildStage.Starting;
     private Exception? _protocolError;
-    private bool _closed, _exited;
+    private bool _closed, _exited, _over;
 
     /// <summary>Starts the child. Returns when it runs, or throws with nothing left behind.</summary>
     internal ChildSession(ChildJob job, ChildOptions options)
@@ -139,13 +139,16 @@ internal sealed partial class ChildSession
 
     private void Closed(Exception? error)
     {
+        bool over;
         lock (_gate)
         {
             _closed = true;
             if (error is ProtocolException && _stage != ChildStage.Exiting && !Process.HasExited)
                 Distrust(error);
-            ConcludeIfSilent();
+            over = IsOver();
         }
+        if (over)
+            Finish();
     }
 
     /// <summary>What came from the child cannot be relied on: it is killed, and the error is what its start or its answer fails with.</summary>
@@ -157,6 +160,7 @@ internal sealed partial class ChildSession
 
     private void Exited()
     {
+        bool over;
         lock (_gate)
         {
             _exited = true;
@@ -164,32 +168,40 @@ internal sealed partial class ChildSession
             // all that the child itself has said is here already.
             if (!_closed)
                 _lastWords = Deadline.After(LastWords, () => Closed(null));
-            ConcludeIfSilent();
+            over = IsOver();
         }
+        if (over)
+            Finish();
     }
 
     private static readonly TimeSpan LastWords = TimeSpan.FromMilliseconds(200);
 
     // Under the gate. All has been heard and the process has ended: without an answer, that is the answer.
-    private void ConcludeIfSilent()
+    private bool IsOver()
     {
-        if (!_closed || !_exited || _ended.Task.IsCompleted)
-            return;
-        ExitStatus status = Process.Lifetime.Exited.Result;
+        if (!_closed || !_exited || _over)
+            return false;
+        _over = true;
         _streams.Relay?.Drain();
         if (!_answer.Task.IsCompleted)
         {
             Exception silence = _protocolError is StartMethodException and not ProtocolException
                 ? _protocolError
-                : ChildCrashedException.Create(Name, Process.Id, status, _stage, _streams.Relay?.Tail() ?? "", _protocolError);
+                : ChildCrashedException.Create(Name, Process.Id, Process.Lifetime.Exited.Result, _stage, _streams.Relay?.Tail() ?? "", _protocolError);
             Conclude(new ChildAnswer(silence, EndedBy()));
         }
+        return true;
+    }
+
+    // Not under the gate: what is disposed of here waits for its callback, and that may be waiting for the gate.
+    private void Finish()
+    {
         _startDeadline?.Dispose();
         _deadline?.Dispose();
         _stepDeadline?.Dispose();
         _lastWords?.Dispose();
         _channel.Dispose();
-        _ended.TrySetResult(status);
+        _ended.TrySetResult(Process.Lifetime.Exited.Result);
         OnEnded?.Invoke();
     }
 
