@@ -37,6 +37,9 @@ internal static class OrderlyExit
         End(code);
     }
 
+    /// <summary>For a process that will be forked: does what is done before each exit and changes nothing.</summary>
+    internal static void Rehearse() => FlushConsoleIfUsed();
+
     /// <summary>Ends the process at once, with nothing flushed.</summary>
     [DoesNotReturn]
     internal static void End(int code)

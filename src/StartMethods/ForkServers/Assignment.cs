@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using System.Runtime.InteropServices;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 using StartMethods.Channels;
@@ -29,7 +29,7 @@ internal static class Assignment
         SafeFileHandle? directory = null;
         try
         {
-            Circumstances own = new() { Size = (uint)Marshal.SizeOf<Circumstances>() };
+            Circumstances own = new() { Size = (uint)Unsafe.SizeOf<Circumstances>() };
             string? wanted = launch.Options.WorkingDirectory;
             int result = Native.CircumstancesTake(wanted is null ? null : SpawnText.Check(wanted, nameof(ChildOptions.WorkingDirectory)), ref own);
             if (result < 0)
@@ -97,7 +97,7 @@ internal static class Assignment
             throw new ProtocolException("the circumstances of a child are damaged, or another version wrote them");
         if (frame.Descriptors.Length != DescriptorCount)
             throw new ProtocolException($"the circumstances of a child came with {frame.Descriptors.Length} descriptors instead of {DescriptorCount}");
-        circumstances = new Circumstances { Size = (uint)Marshal.SizeOf<Circumstances>(), Mask = BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) };
+        circumstances = new Circumstances { Size = (uint)Unsafe.SizeOf<Circumstances>(), Mask = BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) };
         for (int i = 0; i < LimitTable.Count; i++)
             circumstances.Limits[i] = new LimitPair(BinaryPrimitives.ReadUInt64LittleEndian(bytes[(8 + 16 * i)..]), BinaryPrimitives.ReadUInt64LittleEndian(bytes[(16 + 16 * i)..]));
         return bytes[FixedSize..];

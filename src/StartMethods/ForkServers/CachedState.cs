@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace StartMethods.ForkServers;
@@ -42,12 +43,25 @@ internal static class CachedState
     /// </summary>
     internal static void ForgetConsole()
     {
-        if (!IsConsoleLoaded())
-            return;
+        if (IsConsoleLoaded())
+            ForgetWriters();
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void ForgetWriters()
+    {
         foreach (string name in (ReadOnlySpan<string>)["s_in", "s_out", "s_error", "_isStdInRedirected", "_isStdOutRedirected", "_isStdErrRedirected"])
             typeof(Console).GetField(name, Hidden)?.SetValue(null, null);
     }
 
     // Loading System.Console only to find that there is nothing to forget would cost each child more than the rest of its start.
-    private static bool IsConsoleLoaded() => AppDomain.CurrentDomain.GetAssemblies().Any(assembly => assembly.GetName().Name == "System.Console");
+    private static bool IsConsoleLoaded()
+    {
+        foreach (Assembly assembly in AppDomain.CurrentDomain.GetAssemblies())
+        {
+            if (assembly.FullName!.StartsWith("System.Console,", StringComparison.Ordinal))
+                return true;
+        }
+        return false;
+    }
 }

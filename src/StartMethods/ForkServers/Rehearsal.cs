@@ -5,6 +5,7 @@ using System.Text;
 using Microsoft.Win32.SafeHandles;
 using StartMethods.Bootstrap;
 using StartMethods.Channels;
+using StartMethods.Forking;
 using StartMethods.Interop;
 using StartMethods.Payloads;
 
@@ -22,54 +23,57 @@ internal static class Rehearsal
         int depth = ChildContext.Depth;
         try
         {
-            Play();
+            ChildReset.Run();
+            Play(isSpare: false);
+            Play(isSpare: true);
+            OrderlyExit.Rehearse();
         }
         finally
         {
             (ChildContext.Current, ChildContext.Depth) = (context, depth);
         }
-        PrepareExit();
+        Marshal.Prelink(typeof(Native).GetMethod(nameof(Native.ExitNow), BindingFlags.Static | BindingFlags.NonPublic)!);
     }
 
-    // Both sides on this one thread: all that is said fits into the buffers of the socket.
-    private static void Play()
+    // All sides on this one thread: what is said fits into the buffers of the sockets.
+    private static void Play(bool isSpare)
     {
         (FrameChannel application, ChannelEnd end) = FrameChannel.CreatePair();
         using (application)
         {
-            Circumstances own = new() { Size = (uint)Marshal.SizeOf<Circumstances>() };
-            NativeError.ThrowIfFailed(Native.CircumstancesTake(null, ref own), "open the working directory");
-            using SafeFileHandle directory = new(own.Directory, ownsHandle: true);
-            application.Send(new FrameContent(Assignment.Type, Assignment.Encode(own, OwnEnvironment()))
+            Speak(application);
+            (MessageSocket server, MessageSocket requests) = MessageSocket.CreatePair();
+            using (server)
             {
-                Descriptors = [directory, Standard(0), Standard(1), Standard(2)],
-            });
-            SetupMessage setup = new() { Name = "rehearsal", MethodName = "forkserver", ParentId = Environment.ProcessId, Depth = 1, Detached = true, MaxResultBytes = long.MaxValue };
-            application.Send(new FrameContent(FrameType.Setup, setup.Encode()));
-            application.Send(PayloadFrames.Content(FrameType.Job, JobCodec.Encode(static (int x) => Task.FromResult(x + 1), 1, hasArgument: true)));
-
-            FrameChannel child = new(end.Open());
-            if (child.Receive(out Frame? frame))
-            {
-                using (frame)
-                    Assignment.Become(frame);
+                FrameChannel child = new ForkedLife(requests, new ForkMessage(0, isSpare, 0), isSpare ? Hand(end.Socket!) : end.Socket!).Begin();
+                ChildRunner.Rehearse(child, application.Dispose);
             }
-            ChildRunner.Rehearse(child, application.Dispose);
         }
     }
 
-    private static void PrepareExit()
+    private static void Speak(FrameChannel application)
     {
-        foreach (Type type in (ReadOnlySpan<Type>)[typeof(OrderlyExit), typeof(ForkedLife)])
+        Circumstances own = new() { Size = (uint)Unsafe.SizeOf<Circumstances>() };
+        NativeError.ThrowIfFailed(Native.CircumstancesTake(null, ref own), "open the working directory");
+        using SafeFileHandle directory = new(own.Directory, ownsHandle: true);
+        application.Send(new FrameContent(Assignment.Type, Assignment.Encode(own, OwnEnvironment()))
         {
-            foreach (MethodInfo method in type.GetMethods(BindingFlags.Static | BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
-            {
-                if (!method.ContainsGenericParameters && !method.IsAbstract)
-                    RuntimeHelpers.PrepareMethod(method.MethodHandle);
-            }
-        }
-        Marshal.Prelink(typeof(Native).GetMethod(nameof(Native.ExitNow), BindingFlags.Static | BindingFlags.NonPublic)!);
-        _ = AppDomain.CurrentDomain.GetAssemblies().Length;
+            Descriptors = [directory, Standard(0), Standard(1), Standard(2)],
+        });
+        SetupMessage setup = new() { Name = "rehearsal", MethodName = "forkserver", ParentId = Environment.ProcessId, Depth = 1, Detached = true, MaxResultBytes = long.MaxValue };
+        application.Send(new FrameContent(FrameType.Setup, setup.Encode()));
+        application.Send(PayloadFrames.Content(FrameType.Job, JobCodec.Encode(static (int x) => Task.FromResult(x + 1), 1, hasArgument: true)));
+    }
+
+    // As an application hands a channel to a spare child; the socket on which that waits.
+    private static FileDescriptor Hand(FileDescriptor channel)
+    {
+        (MessageSocket ours, MessageSocket theirs) = MessageSocket.CreatePair();
+        Span<byte> message = stackalloc byte[ServerMessages.HeaderSize];
+        using (ours)
+        using (channel)
+            ours.Send(message[..ServerMessages.Write(message, new AssignedMessage(0))], channel.Number, wait: false);
+        return theirs.Handle;
     }
 
     private static SafeFileHandle Standard(int number) => new(number, ownsHandle: false);

@@ -17,6 +17,9 @@ internal sealed class ServerSetup
     /// <summary>Names of assemblies to load, with all that their types need to be ready.</summary>
     internal string[] Assemblies { get; init; } = [];
 
+    /// <summary>The application's own assembly, which is loaded if it can be.</summary>
+    internal string? Application { get; init; }
+
     /// <summary>Whether to find out first, in a child, if this runtime survives a fork.</summary>
     internal bool TestsRuntime { get; init; }
 }

@@ -14,6 +14,7 @@ internal static class ServerWarmUp
             return new ReadyMessage(reason, "", "");
         foreach (string assembly in setup.Assemblies)
             Assembly.Load(assembly);
+        LoadApplication(setup.Application);
         setup.Preload?.Invoke();
         setup.PreloadAsync?.Invoke().GetAwaiter().GetResult();
         Rehearsal.Run();
@@ -29,5 +30,18 @@ internal static class ServerWarmUp
             return new ReadyMessage("", unsafeThreads, warning);
         string unsupported = setup.TestsRuntime ? Canary.Run() : "";
         return new ReadyMessage(unsupported, "", warning);
+    }
+
+    // Most bodies are in it. A host that cannot load it again (a test host's entry is not the tests') is no reason to fail.
+    private static void LoadApplication(string? name)
+    {
+        try
+        {
+            if (name is not null)
+                Assembly.Load(name);
+        }
+        catch (Exception e) when (e is IOException or BadImageFormatException)
+        {
+        }
     }
 }
