@@ -132,6 +132,20 @@ static void blame_unparked(sm_fork_result *result, int error)
     sm__text(&text, error == -E2BIG ? "this process has more threads than the engine can park" : "the threads of this process could not be listed");
 }
 
+// A child that shares these with its parent takes its messages, or signals it: better no child. Both are seen when their thread waits.
+static int knows_what_to_replace(const sm_run *run)
+{
+    const sm_engine *engine = &sm__engine;
+    if (engine->has_runtime && engine->signal_pipe >= 0 && !engine->system_pid)
+        sm__locate_pids();                           // signals were first used since the last look
+    if (!engine->has_runtime || (engine->synch_pipe >= 0 && (engine->signal_pipe < 0 || engine->system_pid)))
+        return 1;
+    sm_text text = { run->result->why, sizeof run->result->why, 0 };
+    sm__text(&text, engine->synch_pipe < 0 ? "the pipe of the runtime's thread '.NET SynchManag' was not found"
+                                           : "the process id that libSystem.Native sends signals to was not found");
+    return 0;
+}
+
 // Parks all threads at a moment at which forking is sound; brief retries first. 0 = parked, or -errno with nobody parked.
 static int capture(sm_run *run, uint64_t start)
 {
@@ -152,7 +166,8 @@ static int capture(sm_run *run, uint64_t start)
         if (result == 0) {
             sm__read_managed();
             sm__classify(run->process);
-            moment = sm__judge(run);
+            sm__learn_pipes();
+            moment = knows_what_to_replace(run) ? sm__judge(run) : SM_MOMENT_BAD;
         }
         uint64_t now = sm__now();
         if (result == 0 && (moment == SM_MOMENT_QUIET || (moment == SM_MOMENT_BUSY && now >= quiet_until && !(options->flags & SM_FORK_STRICT)))) {
@@ -302,10 +317,8 @@ int32_t sm_fork(const sm_fork_options *options, sm_fork_result *result)
         uint64_t start = sm__now();
         outcome = capture(&run, start);
         result->capture_ns = sm__now() - start;
-        if (outcome == 0) {
-            sm__learn_pipes();
+        if (outcome == 0)
             outcome = clone_process(&run);
-        }
         sm__disarm(run.signal, &saved_action);
     }
     give_turn();

@@ -80,48 +80,77 @@ static int locate_thread_map(void)
     return found;
 }
 
-// Is there code that stores eax to this place right behind a call? With a small process id (1 in a container) the value alone matches too
-// much; `getpid()` followed by the store into the place that holds the id is the runtime's own initialisation.
-static int is_stored_after_call(const sm_range *text, const int *place)
+static int is_within(const sm_range *range, const unsigned char *address)
 {
-    for (const unsigned char *at = (const unsigned char *)text->start; at + 24 < (const unsigned char *)text->end; at++) {
-        int32_t displacement;
-        if (at[0] != 0xe8)
-            continue;
-        const unsigned char *next = at + 5;
-        if (next[0] == 0x89 && next[1] == 0x05) {                                          // mov %eax, place(%rip)
-            memcpy(&displacement, next + 2, 4);
-            if ((const int *)(next + 6 + displacement) == place)
-                return 1;
-        } else if (next[0] == 0x48 && next[1] == 0x8d && next[7] == 0x89) {                // lea place(%rip), %reg; mov %eax, (%reg)
-            memcpy(&displacement, next + 3, 4);
-            if ((const int *)(next + 7 + displacement) == place)
-                return 1;
-        }
-    }
-    return 0;
+    return address >= (const unsigned char *)range->start && address < (const unsigned char *)range->end;
 }
 
-// The one int in data that holds the process id (followed by the session id if paired), or NULL.
-static int *locate_pid(const sm_range *data, const sm_range *text, int process, int paired, int *found)
+// `call` to getpid: directly, or through an entry of the linkage table that jumps to it.
+static int calls_getpid(const unsigned char *call)
 {
-    int session = (int)syscall(SYS_getsid, 0), *place = NULL;
-    int *only[2] = { NULL, NULL }, matches = 0, stored = 0;
-    if (!data->start)
-        return NULL;
-    for (char *at = (char *)(((uintptr_t)data->start + 3) & ~(uintptr_t)3); at + 8 <= data->end; at += 4) {
-        place = (int *)at;
-        if (place[0] != process || (paired && place[1] != session))
+    int32_t displacement;
+    memcpy(&displacement, call + 1, 4);
+    const unsigned char *target = call + 5 + displacement;
+    if (!is_within(&sm__engine.core_text, target) && !is_within(&sm__engine.system_text, target))
+        return 0;
+    if (target[0] != 0xff || target[1] != 0x25)                                            // jmp *slot(%rip)
+        return 0;
+    memcpy(&displacement, target + 2, 4);
+    return *(void *const *)(target + 6 + displacement) == (void *)getpid;
+}
+
+// Where the code behind a call stores its result, or NULL.
+static const int *stored_to(const unsigned char *next)
+{
+    int32_t displacement;
+    if (next[0] == 0x89 && next[1] == 0x05) {                                              // mov %eax, place(%rip)
+        memcpy(&displacement, next + 2, 4);
+        return (const int *)(next + 6 + displacement);
+    }
+    if (next[0] == 0x48 && next[1] == 0x8d && next[7] == 0x89) {                           // lea place(%rip), %reg; mov %eax, (%reg)
+        memcpy(&displacement, next + 3, 4);
+        return (const int *)(next + 7 + displacement);
+    }
+    return NULL;
+}
+
+// The places in data that hold the process id and into which code stores what getpid returned: the runtime's own initialisation. With a small
+// id (1 in a container) the value alone matches thousands of words, and even with the session id behind it more than one.
+static int stored_places(const sm_range *data, const sm_range *text, int process, int **place)
+{
+    int found = 0;
+    for (const unsigned char *at = (const unsigned char *)text->start; at + 24 < (const unsigned char *)text->end; at++) {
+        const int *stored = at[0] == 0xe8 ? stored_to(at + 5) : NULL;
+        if (!stored || (const char *)stored < data->start || (const char *)(stored + 2) > data->end || *stored != process || stored == *place)
             continue;
-        matches++;
-        only[0] = place;
-        if (is_stored_after_call(text, place)) {
-            stored++;
-            only[1] = place;
+        if (calls_getpid(at)) {
+            *place = (int *)stored;
+            found++;
         }
     }
-    *found = stored ? stored : matches;
-    return stored == 1 ? only[1] : stored == 0 && matches == 1 && process > 4095 ? only[0] : NULL;
+    return found;
+}
+
+// The one int in data that holds the process id (followed by the session id if paired), or NULL. Code decides; where none is recognised (another
+// compiler), a value decides that is too large to be there by chance and is there once.
+static int *locate_pid(const sm_range *data, const sm_range *text, int process, int paired, int *found)
+{
+    enum { UNLIKELY_BY_CHANCE = 4095 };
+    int session = (int)syscall(SYS_getsid, 0), matches = 0, *only = NULL, *stored = NULL;
+    for (char *at = (char *)(((uintptr_t)data->start + 3) & ~(uintptr_t)3); data->start && at + 8 <= data->end; at += 4) {
+        int *place = (int *)at;
+        if (place[0] == process && (!paired || place[1] == session)) {
+            matches++;
+            only = place;
+        }
+    }
+    *found = matches ? stored_places(data, text, process, &stored) : 0;
+    if (*found == 1)
+        return stored;
+    if (*found == 0 && matches == 1 && process > UNLIKELY_BY_CHANCE)
+        return only;
+    *found = *found ? *found : matches;
+    return NULL;
 }
 
 // libSystem.Native learns its own process id when signal handling is first used, which may be after us: looked for until it is there.
