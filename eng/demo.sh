@@ -1,4 +1,4 @@
-# ./build.sh demo [folder]: the main job on real input, samples/DocStats; then the classic story, samples/Deadlock. Sourced by build.sh.
+# ./build.sh demo [folder]: the main job on real input, samples/DocStats; then the classic story with each of its ends, samples/Deadlock. Sourced by build.sh.
 for sample in DocStats Deadlock; do build "samples/$sample"; done
 for sample in DocStats Deadlock; do
   say "$sample"

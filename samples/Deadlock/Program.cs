@@ -10,7 +10,9 @@ var bookkeeper = new Thread(() =>
     lock (Ledger.Gate)
     {
         held.Set();
-        release.Wait(TimeSpan.FromSeconds(1));
+        // Until the end here; where the thread lives on in a forked child, until it notices that it is there.
+        while (!release.Wait(TimeSpan.FromMilliseconds(100)) && ChildProcess.Current is null)
+            continue;
     }
 }) { Name = "Bookkeeper" };
 bookkeeper.Start();
