@@ -1,6 +1,6 @@
 // The classic story: a thread holds a lock at the moment a child is started. A child that is a bare copy of the process inherits the lock,
 // locked. Four ends of it: by `spawn` the child is a fresh process with a lock of its own; `fork` is refused with the culprit's name; allowed all the same, the
-// child waits in vain; and with ForkThreads.All the thread lives on in the child and releases the lock there too.
+// child waits in vain; and with ForkThreads.All the thread lives on in the child, and releases the lock there when it is told to.
 using StartMethods;
 
 using var held = new ManualResetEventSlim();
@@ -13,6 +13,7 @@ var bookkeeper = new Thread(() =>
         // Until the end here; where the thread lives on in a forked child, until it notices that it is there.
         while (!release.Wait(TimeSpan.FromMilliseconds(100)) && ChildProcess.Current is null)
             continue;
+        release.Wait();
     }
 }) { Name = "Bookkeeper" };
 bookkeeper.Start();
@@ -30,13 +31,14 @@ release.Set();
 bookkeeper.Join();
 return 0;
 
-static string Start(ForkOptions options)
+// The child tells its own copy of the bookkeeper to let go, and then wants the lock.
+string Start(ForkOptions options)
 {
     if (StartMethod.Fork.UnsupportedReason is { } reason)
         return $"not here: {reason}";
     try
     {
-        return ChildProcess.RunAsync(() => Ledger.Read(), new ChildOptions { Method = StartMethod.ForkWith(options) }).GetAwaiter().GetResult();
+        return ChildProcess.RunAsync(() => { release.Set(); return Ledger.Read(); }, new ChildOptions { Method = StartMethod.ForkWith(options) }).GetAwaiter().GetResult();
     }
     catch (UnsafeForkException e)
     {

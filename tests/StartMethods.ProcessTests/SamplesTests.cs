@@ -77,7 +77,9 @@ public class SamplesTests
     {
         string configuration = Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
         string program = Repository.PathOf("artifacts", "bin", sample, configuration, sample + ".dll");
-        using Process process = Process.Start(new ProcessStartInfo("dotnet", [program, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        ProcessStartInfo info = new("dotnet", [program, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        info.Environment.Remove("DOTNET_DbgEnableMiniDump"); // a test run that keeps crash dumps hands that on, and then nothing is forked
+        using Process process = Process.Start(info)!;
         try
         {
             Task<string> output = process.StandardOutput.ReadToEndAsync(cancellation), error = process.StandardError.ReadToEndAsync(cancellation);

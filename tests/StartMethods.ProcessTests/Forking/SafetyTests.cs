@@ -59,6 +59,10 @@ public class SafetyTests : ForkTests
     public async Task A_static_constructor_cannot_fork() => Assert.That(await Run("fork-static-constructor"), Does.Contain("the static constructor of TestChild.Forking.ForkVerbs+InConstructor"));
 
     [Test]
+    public async Task A_plug_in_of_another_load_context_cannot_fork() =>
+        Assert.That(await Run("fork-load-context"), Does.Contain("TestChild.Forking.ForkVerbs.ForkAndWait is code of a load context that is not the default one"));
+
+    [Test]
     public async Task A_finalizer_cannot_fork() => Assert.That(await Run("fork-finalizer"), Does.Contain("asked for by a finalizer"));
 
     [TestCase("Throw")]

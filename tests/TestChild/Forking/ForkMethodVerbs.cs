@@ -12,6 +12,7 @@ internal static class ForkMethodVerbs
         verbs["forked-results"] = _ => Results();
         verbs["forked-failures"] = _ => Failures();
         verbs["forked-surroundings"] = _ => InSurroundings();
+        verbs["forked-allowed"] = _ => Allowed();
         verbs["forked-many"] = arguments => Many(int.Parse(arguments[0]));
     }
 
@@ -81,6 +82,18 @@ internal static class ForkMethodVerbs
             await input.WriteLineAsync("hello");
         using StreamReader output = new(child.StandardOutput!);
         Console.WriteLine($"{await output.ReadToEndAsync()}{await child.Result}; {Environment.GetEnvironmentVariable("COLOUR") is null} {Environment.CurrentDirectory == "/tmp"}");
+        return 0;
+    }
+
+    private static async Task<int> Allowed()
+    {
+        using ManualResetEventSlim end = new();
+        Thread thread = new(end.Wait);
+        thread.Start();
+        StartMethod method = StartMethod.ForkWith(new ForkOptions { Policy = UnsafeForkPolicy.Allow });
+        Console.WriteLine(await ChildProcess.RunAsync(() => 6 * 7, new ChildOptions { Method = method }));
+        end.Set();
+        thread.Join();
         return 0;
     }
 

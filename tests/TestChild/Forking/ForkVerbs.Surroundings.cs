@@ -1,7 +1,9 @@
 using System.IO.MemoryMappedFiles;
 using System.Net;
 using System.Net.Sockets;
+using System.Reflection;
 using System.Runtime.CompilerServices;
+using System.Runtime.Loader;
 using StartMethods;
 
 namespace TestChild.Forking;
@@ -78,6 +80,29 @@ internal static partial class ForkVerbs
         internal static readonly string Result;
 
         static InConstructor() => Result = Refused(null);
+    }
+
+    private static string InPlugIn()
+    {
+        AssemblyLoadContext plugIn = new("plug-in");
+        Type type = plugIn.LoadFromAssemblyPath(typeof(ForkVerbs).Assembly.Location).GetType(typeof(ForkVerbs).FullName!)!;
+        return (string)type.GetMethod(nameof(Refused), BindingFlags.Static | BindingFlags.NonPublic)!.Invoke(null, [null])!;
+    }
+
+    private static string Look()
+    {
+        (int reader, int writer) = Pipe();
+        using FileStream writing = new(new Microsoft.Win32.SafeHandles.SafeFileHandle(writer, true), FileAccess.Write, 0);
+        int pid = Posix.Fork();
+        if (pid == 0)
+        {
+            using FileStream reading = new(new Microsoft.Win32.SafeHandles.SafeFileHandle(reader, true), FileAccess.Read, 0);
+            _ = reading.ReadByte();
+            Posix.Exit(3);
+        }
+        bool ended = Posix.TryWait(pid, TimeSpan.Zero, out _);
+        writing.WriteByte(1);
+        return $"{ended} {WaitBounded(pid)}";
     }
 
     private sealed class Finalized(List<string> seen)

@@ -23,6 +23,8 @@ internal static partial class ForkVerbs
         verbs["fork-hook-throws"] = _ => Now(HookThrows);
         verbs["fork-generations"] = arguments => Now(() => Generations(int.Parse(arguments[0])));
         verbs["fork-static-constructor"] = _ => Now(() => { try { return InConstructor.Result; } catch (TypeInitializationException e) { return e.InnerException!.Message; } });
+        verbs["fork-load-context"] = _ => Now(InPlugIn);
+        verbs["fork-look"] = _ => Now(Look);
         verbs["fork-finalizer"] = _ => Now(InFinalizer);
         verbs["fork-at-exit"] = arguments => AtExit(arguments[0]);
         verbs["fork-mapped-memory"] = _ => Now(MappedMemory);
