@@ -178,7 +178,7 @@ public class EndingTests : IsolatedProcessTest
     [Test]
     public async Task An_exhausted_thread_pool_does_not_keep_a_child_from_being_ended()
     {
-        using ManualResetEventSlim gate = new();
+        ManualResetEventSlim gate = new(); // not disposed of: items that are still queued at the end wait for it later
         ThreadPool.GetMinThreads(out int workers, out _);
         ChildProcess child = ChildProcess.Start(static () => Thread.Sleep(Timeout.Infinite), new ChildOptions { Timeout = TimeSpan.FromMilliseconds(500), Grace = TimeSpan.FromMilliseconds(100) });
         for (int i = 0; i < workers + 30; i++)
