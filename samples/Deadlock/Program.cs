@@ -10,9 +10,6 @@ var bookkeeper = new Thread(() =>
     lock (Ledger.Gate)
     {
         held.Set();
-        // Until the end here; where the thread lives on in a forked child, until it notices that it is there.
-        while (!release.Wait(TimeSpan.FromMilliseconds(100)) && ChildProcess.Current is null)
-            continue;
         release.Wait();
     }
 }) { Name = "Bookkeeper" };
