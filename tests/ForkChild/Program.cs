@@ -1,13 +1,19 @@
-// Forks itself, again and again, and says how many children were whole: ForkChild <verb> [count]. Driven by the process tests under many
+// Forks itself, again and again, and says how many children were whole: ForkChild <verb,verb…> [count]. Driven by the process tests under many
 // runtime settings; one verb a row of docs/fork-fidelity.md.
 using StartMethods.ForkChild;
 
-string verb = args.Length > 0 ? args[0] : "";
+string[] verbs = args.Length > 0 ? args[0].Split(',') : [];
 int count = args.Length > 1 ? int.Parse(args[1]) : 10;
+foreach (string verb in verbs)
+{
+    if (!Verbs.All.ContainsKey(verb) && !Scenarios.All.ContainsKey(verb))
+    {
+        Console.Error.WriteLine($"ForkChild: unknown verb '{verb}'; known: {string.Join(' ', Verbs.All.Keys.Concat(Scenarios.All.Keys))}");
+        return 64;
+    }
+}
 Parents.Become(Environment.GetEnvironmentVariable("FORKCHILD_PARENT") ?? "plain");
-if (Verbs.All.TryGetValue(verb, out Func<int>? body))
-    return ForkLoop.Run(verb, body, count);
-if (Scenarios.All.TryGetValue(verb, out Func<string?>? scenario))
-    return ForkLoop.Run(verb, scenario, count);
-Console.Error.WriteLine($"ForkChild: unknown verb '{verb}'; known: {string.Join(' ', Verbs.All.Keys.Concat(Scenarios.All.Keys))}");
-return 64;
+int wrong = 0;
+foreach (string verb in verbs)
+    wrong |= Verbs.All.TryGetValue(verb, out Func<int>? body) ? ForkLoop.Run(verb, body, count) : ForkLoop.Run(verb, Scenarios.All[verb], count);
+return wrong;

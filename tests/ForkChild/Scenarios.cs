@@ -87,15 +87,19 @@ internal static class Scenarios
                 using SafeHandle writer = ready.ClientSafePipeHandle;
                 RandomAccessWrite(writer);
                 for (int i = 0; i < 4; i++)
+                {
                     if (!seen.Wait(5000))
                         return 10 + i;
+                    RandomAccessWrite(writer);
+                }
                 return handled == 4 ? 0 : 20;
             });
+            ready.DisposeLocalCopyOfClientHandle();   // a child that dies ends the stream
             ready.ReadByte();
             for (int i = 0; i < 4; i++)
             {
                 child.Signal(number);
-                Thread.Sleep(30);   // two pending signals of one number are one: they must arrive apart
+                ready.ReadByte();   // two pending signals of one number are one: the next when this one was handled
             }
             if (Expect(child, "exit 0", $"signal {number}") is { } wrong)
                 return wrong;
