@@ -19,7 +19,7 @@ internal struct RingRecord
     /// <summary>Bytes of the payload that stand in the ring, behind the extents.</summary>
     internal uint PayloadLength;
 
-    /// <summary>Who has the task: nobody yet, the worker (begun), the application (taken back).</summary>
+    /// <summary>Of a task, who has it: nobody yet, the worker (begun), the application (taken back). Of an answer: how long it took, in ticks of 100 ns.</summary>
     internal uint State;
 
     /// <summary>How many pieces in the arena belong to it.</summary>

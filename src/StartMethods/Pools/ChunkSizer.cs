@@ -9,7 +9,10 @@ internal sealed class ChunkSizer(int fixedSize, int lookAhead, int workers)
 
     internal int Size => _size;
 
-    /// <summary>A chunk took so long, from its start in the worker to the arrival of its answer.</summary>
+    /// <summary>
+    /// A chunk took so long in its worker. Not until its answer arrived: on a busy machine the way there and back is longer than many items, and chunks that are
+    /// made small for that reason make it worse.
+    /// </summary>
     internal void Add(int items, long ticks)
     {
         if (fixedSize > 0 || items == 0)

@@ -68,7 +68,8 @@ internal sealed class FrameLink(PoolWaiter waiter) : WorkerLink
         byte[] bytes = frame.Payload[FrameMessage.HeadSize..].ToArray();
         if ((uint)split > (uint)bytes.Length)
             throw new ProtocolException($"an answer of {bytes.Length} bytes is divided at {split}");
-        return WorkerAnswer.Owned(succeeded, bytes, split, frame.LargeBuffers.Length == 0 ? null : Array.ConvertAll(frame.LargeBuffers, static buffer => new Memory<byte>(buffer)));
+        return WorkerAnswer.Owned(succeeded, bytes, split, frame.LargeBuffers.Length == 0 ? null : Array.ConvertAll(frame.LargeBuffers, static buffer => new Memory<byte>(buffer)),
+            FrameMessage.ReadRunTicks(frame));
     }
 
     public override void Dispose()

@@ -63,7 +63,7 @@ internal sealed class FrameWorker : TaskRunner
             RingRecordKind.InitializerFailed => FrameMessage.InitializerFailed,
             _ => FrameMessage.Failure,
         };
-        byte[] bytes = FrameMessage.Head(id, split, false, payload is null ? default : payload.Bytes.Span);
+        byte[] bytes = FrameMessage.Head(id, split, false, payload is null ? default : payload.Bytes.Span, runTicks: RunTicks);
         _parent.Send(new FrameContent(type, bytes) { LargeBuffers = payload is { Buffers.Count: > 0 } ? payload.Buffers : null });
         if (Setup.MeasuresMemory)
             _parent.Send(new FrameContent(FrameMessage.Ready, FrameMessage.Head(Environment.WorkingSet, 0, false, default)));

@@ -188,10 +188,7 @@ internal sealed partial class PoolCore
             case WorkerMessageKind.Answer:
                 var task = worker.Slot.Window.First as PoolTask;
                 if (task is not null && task.Id == message.TaskId)
-                {
                     task.Answer = message.Answer;
-                    task.RunTicks = Now - task.StartedAt;
-                }
                 if (!_table.Finished(worker.Slot, message.TaskId, message.Answer!.Succeeded && !message.Answer.HasFailureBehind, Now))
                 {
                     message.Answer.Dispose();

@@ -86,7 +86,7 @@ internal sealed class MapRun<T, TResult>(PoolCore core, Delegate body, bool take
 
     private async ValueTask ReadAheadAsync(IAsyncEnumerator<T> items)
     {
-        while (!_sourceEnded && _ahead < options.LookAhead)
+        while (!_sourceEnded && _ahead < options.LookAhead && (options.ChunkSize > 0 || _outstanding.Count < 2 * Enough))
         {
             if (_reading is null)
             {
@@ -111,9 +111,14 @@ internal sealed class MapRun<T, TResult>(PoolCore core, Delegate body, bool take
             if (_next.Count >= _sizer.Size)
                 Submit();
         }
-        if (_next.Count > 0)
+        // A part of a chunk is sent only where waiting for its rest could leave a worker idle. Else each chunk that is consumed would make room for one of its own
+        // size, and chunks that began small would stay so.
+        if (_next.Count > 0 && (_sourceEnded || _reading is not null || _outstanding.Count < Enough))
             Submit();
     }
+
+    /// <summary>So many chunks on their way keep every worker busy.</summary>
+    private int Enough => 2 * core.Options.Workers;
 
     private void Submit()
     {
@@ -172,7 +177,7 @@ internal sealed class MapRun<T, TResult>(PoolCore core, Delegate body, bool take
         chunk.Answer = null;
         if (answer is null)
             return [];
-        _sizer.Add(chunk.Items, chunk.Task.RunTicks);
+        _sizer.Add(chunk.Items, answer.RunTicks);
         TResult[] results = answer.Succeeded ? core.ReadResult<TResult[]>(answer, body) : [];
         if (!answer.Succeeded || answer.HasFailureBehind)
             chunk.Error = answer.ReadFailure();

@@ -21,7 +21,11 @@ internal sealed class WorkerAnswer : IDisposable
     }
 
     /// <summary>An answer whose bytes are nobody else's.</summary>
-    internal static WorkerAnswer Owned(bool succeeded, byte[] bytes, int split, Memory<byte>[]? buffers) => new(succeeded, bytes, bytes.Length, split, buffers, isOwned: true);
+    internal static WorkerAnswer Owned(bool succeeded, byte[] bytes, int split, Memory<byte>[]? buffers, uint runTicks) =>
+        new(succeeded, bytes, bytes.Length, split, buffers, isOwned: true) { RunTicks = runTicks };
+
+    /// <summary>How long the worker says that it took, in ticks of 100 ns: without the way there and back, which on a busy machine is far longer.</summary>
+    internal uint RunTicks { get; init; }
 
     /// <summary>It holds a result; a chunk that failed in its midst holds its first results and, behind them, the failure.</summary>
     internal bool Succeeded { get; }
@@ -60,9 +64,6 @@ internal class PoolTask : TaskEntry, IValueTaskSource<WorkerAnswer?>
     internal EncodedPayload? Payload { get; set; }
 
     internal WorkerAnswer? Answer { get; set; }
-
-    /// <summary>From its start in the worker to the arrival of its answer, in ticks of 100 ns.</summary>
-    internal long RunTicks { get; set; }
 
     /// <summary>How the last worker that ran it died.</summary>
     internal WorkerCrash? Crash { get; set; }

@@ -46,7 +46,7 @@ internal sealed partial class RingLink
             bytes.CopyTo(copy);
             buffers![i - first] = copy;
         }
-        return new WorkerAnswer(succeeded, rented, source.Length, split, buffers);
+        return new WorkerAnswer(succeeded, rented, source.Length, split, buffers) { RunTicks = record.State };
     }
 
     private unsafe ReadOnlySpan<byte> Extent(int index) => new(_memory.ReplyArenaAddress + _extents[index].Offset, (int)_extents[index].Length);

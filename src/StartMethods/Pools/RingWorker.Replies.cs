@@ -14,7 +14,7 @@ internal sealed partial class RingWorker
         int count = payload is null ? 0 : payload.Buffers.Count + (outside ? 1 : 0);
         for (int i = 0; i < count; i++)
             _extents[i] = Store(outside && i == 0 ? inline : payload!.Buffers[outside ? i - 1 : i].Span);
-        var record = new RingRecord { Kind = kind, Id = id, Extra = (uint)split, Flags = outside ? RingRecordFlags.PayloadInArena : (ushort)0 };
+        var record = new RingRecord { Kind = kind, Id = id, Extra = (uint)split, State = RunTicks, Flags = outside ? RingRecordFlags.PayloadInArena : (ushort)0 };
         while (!_replies.TryWrite(ref record, _extents.AsSpan(0, count), outside ? default : inline, null, out _))
             _replies.WaitForRoom();
     }

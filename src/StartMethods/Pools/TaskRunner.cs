@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using StartMethods.Interop;
 using StartMethods.Payloads;
 
@@ -9,6 +10,11 @@ internal abstract class TaskRunner(WorkerSetup setup) : IDisposable
     protected WorkerSetup Setup { get; } = setup;
 
     protected TaskCanceller Canceller { get; } = new();
+
+    private long _began;
+
+    /// <summary>How long the present task has run, decoding and encoding included, in ticks of 100 ns.</summary>
+    protected uint RunTicks => (uint)Math.Min(Stopwatch.GetElapsedTime(_began).Ticks, uint.MaxValue);
 
     /// <summary>Says that the worker is ready, and runs tasks until it is told to leave.</summary>
     internal abstract void Serve();
@@ -31,6 +37,7 @@ internal abstract class TaskRunner(WorkerSetup setup) : IDisposable
     protected void Execute(long id, ReceivedPayload payload, CancellationToken token)
     {
         Exception error;
+        _began = Stopwatch.GetTimestamp();
         IPayloadSerializer? serializer = Setup.Serializer;
         try
         {

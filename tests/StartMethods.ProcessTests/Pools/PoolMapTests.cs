@@ -68,6 +68,14 @@ public class PoolMapTests : IsolatedProcessTest
     }
 
     [Test]
+    public async Task Quick_items_travel_in_ever_larger_chunks()
+    {
+        await using var pool = new WorkerPool(new WorkerPoolOptions { Workers = 2 });
+        await Collect(pool.MapAsync(Enumerable.Range(0, 20_000), static x => x, new MapOptions { LookAhead = 4000 }, Limit));
+        Assert.That(pool.Statistics.Submitted, Is.LessThan(2000), "tasks for 20000 items");
+    }
+
+    [Test]
     public async Task What_an_item_throws_is_thrown_at_its_place()
     {
         await using var pool = new WorkerPool(new WorkerPoolOptions { Workers = 2 });
