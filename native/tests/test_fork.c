@@ -173,7 +173,8 @@ static void a_running_thread_that_may_not_be_revived_is_named_and_nothing_happen
     start(count, (void *)0);
     await_started(1);
     CHECK_EQUAL(-EBUSY, do_fork(0, 1000000));
-    CHECK(last.culprit != 0 && strstr(last.why, "foreign native thread"));
+    // The second where the time is over while the thread is being stopped: a busy machine under a sanitizer.
+    CHECK(last.culprit != 0 && (strstr(last.why, "foreign native thread") || strstr(last.why, "did not stop for the fork")));
     CHECK(all_advance(1));
     struct sigaction action;
     for (int number = 36; number < 64; number++)
