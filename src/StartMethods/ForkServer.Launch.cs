@@ -10,6 +10,9 @@ namespace StartMethods;
 // that no child has come of the request; the job itself leaves only when there is a child.
 public sealed partial class ForkServer
 {
+    /// <summary>What a wait of the framework can count: 24 days. Who waits longer waits for ever.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(int.MaxValue);
+
     private const int MostAttempts = 4, TryAgain = 11;
 
     /// <inheritdoc/>
@@ -169,8 +172,8 @@ public sealed partial class ForkServer
 
     private static TimeSpan Left(TimeSpan limit, long start)
     {
-        if (limit < TimeSpan.Zero)
-            return limit;
+        if (limit < TimeSpan.Zero || limit > LongestWait)
+            return Timeout.InfiniteTimeSpan;
         TimeSpan left = limit - Stopwatch.GetElapsedTime(start);
         return left < TimeSpan.Zero ? TimeSpan.Zero : left;
     }

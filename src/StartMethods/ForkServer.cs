@@ -32,7 +32,7 @@ public sealed partial class ForkServer : StartMethod, IAsyncDisposable
 
     private ForkServer(ForkServerOptions options, string name, bool isShared)
     {
-        (_spareChildren, _startTimeout, _isShared) = (options.SpareChildren, options.StartTimeout, isShared);
+        (_spareChildren, _startTimeout, _isShared) = (options.SpareChildren, options.StartTimeout > LongestWait ? Timeout.InfiniteTimeSpan : options.StartTimeout, isShared);
         _firstPlan = new ServerPlan(name, options.Preload, options.PreloadAsync, [.. options.PreloadAssemblies.Select(assembly => assembly.FullName!)], TestsRuntime: false);
     }
 

@@ -42,11 +42,13 @@ public abstract partial class StartMethod
     /// <summary><see cref="Fork"/> with options of one's own: policy, threads, deadline, sockets that the child keeps.</summary>
     public static StartMethod ForkWith(ForkOptions options) => new ForkMethod(options ?? throw new ArgumentNullException(nameof(options)));
 
-    /// <summary>The method of children whose <see cref="ChildOptions.Method"/> is null.</summary>
+    /// <summary>
+    /// The method of children whose <see cref="ChildOptions.Method"/> is null: <see cref="ForkServer"/> where it works, that is on Linux, else <see cref="Spawn"/>.
+    /// </summary>
     /// <exception cref="StartMethodNotSupportedException">Set to a method that does not work here.</exception>
     public static StartMethod Default
     {
-        get => s_default ?? Spawn;
+        get => s_default ??= ForkServer.UnsupportedReason is null ? ForkServer : Spawn;
         set
         {
             ArgumentNullException.ThrowIfNull(value);

@@ -30,7 +30,7 @@ internal sealed class ChildRunner
             // A new process, forked in the body: what its ancestor was doing is off the stack, and it begins where any child begins.
             channel.Dispose();
             channel = Begin(runner._next!);
-            isCopy = true;
+            isCopy = false; // handlers of its ancestor are forgotten, so those that it has at its exit are its own
         }
     }
 

@@ -37,6 +37,15 @@ internal static class CachedState
             Environment.SetEnvironmentVariable(name, value);
     }
 
+    /// <summary>The ProcessExit handlers of the server: those that the preload has added, and the framework's for things that the server has used.</summary>
+    internal static void ForgetExitHandlers() => ExitHandlers?.SetValue(null, null);
+
+    /// <summary>For the rehearsal: does the same and changes nothing.</summary>
+    internal static void KeepExitHandlers() => ExitHandlers?.SetValue(null, ExitHandlers.GetValue(null));
+
+    // The field behind the event that AppDomain.ProcessExit leads to.
+    private static readonly FieldInfo? ExitHandlers = typeof(AppContext).GetField(nameof(AppDomain.ProcessExit), Hidden);
+
     /// <summary>
     /// The writers of a console that a preload has used: they hold duplicates of the server's descriptors. The next use of the console opens those of
     /// the child.

@@ -24,6 +24,7 @@ internal static class Rehearsal
         try
         {
             ChildReset.Run();
+            CachedState.KeepExitHandlers();
             Play(isSpare: false);
             Play(isSpare: true);
             OrderlyExit.Rehearse();

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using StartMethods.Forking;
 using StartMethods.Interop;
 
@@ -14,7 +15,8 @@ internal readonly record struct ServerFork(bool IsChild, int ProcessId, FileDesc
     private const int NotSupported = 95;
 
     /// <summary>Why there are no fork servers on this system; what this runtime can is found out by the first server.</summary>
-    internal static string? UnavailableReason => Native.UnavailableReason ?? (OperatingSystem.IsLinux() ? null : "children are forked on Linux only");
+    internal static string? UnavailableReason => Native.UnavailableReason
+        ?? (RuntimeInformation.ProcessArchitecture == Architecture.X64 ? null : $"the fork engine knows x64 only, and this is {RuntimeInformation.ProcessArchitecture}");
 
     /// <summary>Forks. Returns twice.</summary>
     /// <param name="asSibling">Whether the child becomes one of the server's parent: the application's own.</param>

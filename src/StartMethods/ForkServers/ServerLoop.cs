@@ -95,6 +95,7 @@ internal sealed class ServerLoop
         if (fork.IsChild)
         {
             _isChild = true;
+            CachedState.ForgetExitHandlers();
             return new ForkedLife(_requests, request, socket);
         }
         if (fork.ErrorNumber != 0)

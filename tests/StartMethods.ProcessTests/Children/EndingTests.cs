@@ -202,8 +202,21 @@ public class EndingTests : IsolatedProcessTest
     {
         // A handler of SIGTERM is installed some time after the start: a child that is asked too early dies of it at once, which is another test.
         foreach (ChildProcess child in children)
-            await Eventually(() => Directory.Exists($"/proc/{child.Id}/task") && Directory.GetDirectories($"/proc/{child.Id}/task").Length > 7, "the child's body runs");
+            await Eventually(() => Listens(child.Id), "the child's body runs");
         await Task.Delay(200);
+    }
+
+    // The thread that reads the channel is started right before the body.
+    private static bool Listens(int process)
+    {
+        try
+        {
+            return Directory.GetDirectories($"/proc/{process}/task").Any(task => File.ReadAllText($"{task}/comm").StartsWith("StartMethods Ch", StringComparison.Ordinal));
+        }
+        catch (IOException)
+        {
+            return false; // a thread ended while we looked
+        }
     }
 
     private static void Stop()

@@ -13,5 +13,11 @@ public class WarmUp
         await process.WaitForExitAsync();
         using Process other = Process.Start("true"); // the runtime's signal handling
         await other.WaitForExitAsync();
+        // Everybody's fork server, the default method where it works, stays for all tests.
+        if (StartMethod.Default is ForkServer server)
+            await server.StartAsync();
     }
+
+    [OneTimeTearDown]
+    public async Task EndForkServer() => await ((ForkServer)StartMethod.ForkServer).DisposeAsync();
 }
