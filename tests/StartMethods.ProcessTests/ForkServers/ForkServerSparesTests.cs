@@ -9,8 +9,8 @@ public class ForkServerSparesTests : IsolatedProcessTest
     {
         const int spares = 3;
         await using ForkServer server = new(new ForkServerOptions { SpareChildren = spares });
+        int others = Surroundings.Children().Count;
         await server.StartAsync(Limit);
-        int others = Surroundings.Children().Count - 1;
         await Eventually(() => Spares() == spares, "three spare children wait");
         HashSet<int> waiting = [.. Surroundings.Children().Keys];
         for (int i = 0; i < 15; i++)
@@ -30,8 +30,9 @@ public class ForkServerSparesTests : IsolatedProcessTest
     public async Task A_spare_child_gets_the_circumstances_of_its_start()
     {
         await using ForkServer server = new(new ForkServerOptions { SpareChildren = 1 });
+        int others = Surroundings.Children().Count;
         await server.StartAsync(Limit);
-        await Eventually(() => Surroundings.Children().Count >= 2, "a spare child waits");
+        await Eventually(() => Surroundings.Children().Count == others + 2, "a spare child waits");
         ChildOptions options = On(server);
         options.Environment["SM_LATE"] = "yes";
         options.WorkingDirectory = "/usr";
@@ -43,11 +44,13 @@ public class ForkServerSparesTests : IsolatedProcessTest
     public async Task Spare_children_that_were_killed_are_passed_over()
     {
         await using ForkServer server = new(new ForkServerOptions { SpareChildren = 2 });
+        HashSet<int> others = [.. Surroundings.Children().Keys];
         await server.StartAsync(Limit);
-        await Eventually(() => Surroundings.Children().Count >= 3, "they wait");
-        foreach (int id in Surroundings.Children().Keys.Where(id => id != server.ServerProcessId))
+        int[] Spares() => [.. Surroundings.Children().Keys.Where(id => id != server.ServerProcessId && !others.Contains(id))];
+        await Eventually(() => Spares().Length == 2, "they wait");
+        foreach (int id in Spares())
             _ = Native.LibcKill(id, 9);
-        await Eventually(() => Surroundings.Children().Count == 1, "they are reaped");
+        await Eventually(() => Spares().Length == 0, "they are reaped");
         Assert.That(await ChildProcess.RunAsync(static () => 8, On(server), Limit), Is.EqualTo(8));
     }
 
