@@ -172,8 +172,6 @@ public class PoolFailureTests : IsolatedProcessTest
     [Test]
     public async Task A_stopped_worker_is_killed_by_the_time_limit()
     {
-        if (IsPortable)
-            Assert.Ignore("stops a process by its signal number");
         await using var pool = new WorkerPool(new WorkerPoolOptions { Workers = 1, Grace = TimeSpan.FromSeconds(1) });
         await StillWorks(pool);
         Task stopped = pool.RunAsync(static () => { Process.Start("kill", ["-STOP", $"{Environment.ProcessId}"]).WaitForExit(); Thread.Sleep(1000); },

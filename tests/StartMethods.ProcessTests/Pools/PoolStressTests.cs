@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Mono.Unix.Native;
 
 namespace StartMethods.ProcessTests;
 
@@ -59,8 +60,13 @@ public class PoolStressTests
 
     private static (long Answer, int Process) RunOnce(int id, string path)
     {
-        using (var file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, 0))
-            file.Write(BitConverter.GetBytes(id));
+        // O_APPEND, which FileMode.Append is not (it writes where the end was when it opened): two workers would write over each other.
+        int file = Syscall.open(path, OpenFlags.O_WRONLY | OpenFlags.O_APPEND | OpenFlags.O_CREAT | OpenFlags.O_CLOEXEC, FilePermissions.S_IRUSR | FilePermissions.S_IWUSR);
+        unsafe
+        {
+            Syscall.write(file, &id, sizeof(int));
+        }
+        Syscall.close(file);
         return (id * 1_000_003L, Environment.ProcessId);
     }
 
