@@ -11,7 +11,8 @@ internal sealed unsafe class RingProducer
     private readonly byte* _data;
     private readonly int _bell;
     private uint _head;      // the truth about what was written; the copy in the header is for the other side
-    private uint _published;
+    private uint _published; // visible to the other side
+    private uint _announced; // and it was woken for it
     private uint _tail;
 
     internal RingProducer(RingMemory memory, byte* header, byte* data, int bell)
@@ -26,7 +27,7 @@ internal sealed unsafe class RingProducer
     /// <summary>The largest payload that a record may hold; what is larger goes through the arena.</summary>
     internal const int MaxPayload = 16 * 1024;
 
-    internal bool HasUnpublished => _head != _published;
+    internal bool HasUnpublished => _head != _announced;
 
     /// <summary>The position up to which the other side is done, as far as was seen; more after <see cref="ReadTail"/>.</summary>
     internal uint Tail => _tail;
@@ -81,12 +82,22 @@ internal sealed unsafe class RingProducer
         return true;
     }
 
+    /// <summary>
+    /// Makes what was written visible, and wakes nobody: from here on it outlives this process. An answer that died with a worker would look like a task
+    /// that was never finished, or never begun, and be run twice.
+    /// </summary>
+    internal void Expose()
+    {
+        _published = _head;
+        Volatile.Write(ref *(uint*)(_header + Native.RingHead), _head);
+    }
+
     /// <summary>Makes what was written visible, and wakes the other side if it sleeps.</summary>
     internal void Publish()
     {
-        if (_head == _published)
+        if (_head == _announced)
             return;
-        _published = _head;
+        _announced = _published = _head;
         *(uint*)(_header + Native.RingProducerCpu) = (uint)Native.RingProcessor();
         Volatile.Write(ref *(uint*)(_header + Native.RingHead), _head);
         Interlocked.MemoryBarrier(); // the head before the look at the sleeper, who does it the other way round

@@ -17,6 +17,7 @@ internal sealed partial class RingWorker
         var record = new RingRecord { Kind = kind, Id = id, Extra = (uint)split, State = RunTicks, Flags = outside ? RingRecordFlags.PayloadInArena : (ushort)0 };
         while (!_replies.TryWrite(ref record, _extents.AsSpan(0, count), outside ? default : inline, null, out _))
             _replies.WaitForRoom();
+        _replies.Expose();
     }
 
     private unsafe RingExtent Store(ReadOnlySpan<byte> bytes)
