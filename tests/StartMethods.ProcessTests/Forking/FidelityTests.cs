@@ -5,7 +5,7 @@ namespace StartMethods.ProcessTests.Forking;
 
 /// <summary>
 /// A forked child is a whole runtime: what children do (rows) under every setting that changes what there is to repair (columns), by the
-/// program ForkChild, which forks itself. A stress run forks 200 times a cell and writes docs/fork-fidelity.md.
+/// program ForkChild, which forks itself. A stress run forks up to 200 times a cell and writes docs/fork-fidelity.md.
 /// </summary>
 [Category("Stress")]
 [CancelAfter(900_000)]
@@ -80,7 +80,7 @@ public class FidelityTests : IsolatedProcessTest
     {
         if (Forks < 40 || Table.Count < 9 || Table.Values.Any(column => column.Count == 0))
             return;
-        StringBuilder text = new("# What a forked child can do\n\nWritten by `./build.sh stress 100 FullyQualifiedName~FidelityTests`: children that were whole / forks, "
+        StringBuilder text = new($"# What a forked child can do\n\nWritten by `./build.sh stress {Factor} FullyQualifiedName~FidelityTests`: children that were whole / forks, "
             + $"on {System.Runtime.InteropServices.RuntimeInformation.FrameworkDescription}.\n\n|  | {string.Join(" | ", Table.Keys)} |\n|---|{string.Concat(Table.Select(_ => "---|"))}\n");
         foreach (string row in Rows.Split(','))
             text.Append($"| {row} | {string.Join(" | ", Table.Values.Select(cells => cells[row]))} |\n");
