@@ -72,7 +72,7 @@ internal static class OrderlyExit
         Console.Error.Flush();
     }
 
-    // AppContext.OnProcessExit is what the runtime itself calls at its end; Environment.Exit, which also gets there, takes much longer (see docs/decisions.md).
+    // AppContext.OnProcessExit is what the runtime itself calls at its end; Environment.Exit, which gets there too, also waits for finalizers.
     private static void RunProcessExitHandlers() =>
         typeof(AppContext).GetMethod("OnProcessExit", BindingFlags.Static | BindingFlags.NonPublic)?.Invoke(null, null);
 }
