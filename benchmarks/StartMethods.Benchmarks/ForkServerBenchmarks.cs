@@ -35,7 +35,7 @@ internal sealed class ForkServerBenchmarks : BenchmarkGroup
     {
         var server = new ForkServer(new ForkServerOptions { SpareChildren = 4 });
         server.StartAsync().GetAwaiter().GetResult();
-        using var pipes = ReferenceProgram.C("ipc", "pingpong", "pipes", "two");
+        using var pipes = ReferenceProgram.C("ipc", "pipe", "0", "1");
         yield return new Comparison
         {
             Name = "fork server with spare children: request → result",
