@@ -88,7 +88,7 @@ public sealed partial class ForkServer : StartMethod, IAsyncDisposable
             throw new StartMethodNotSupportedException($"The start method '{Name}' does not work here: {reason}");
     }
 
-    private static string? SystemReason => Native.UnavailableReason ?? ServerFork.UnavailableReason;
+    private static string? SystemReason => ServerFork.UnavailableReason;
 
     private void ThrowIfUnusable()
     {

@@ -15,8 +15,7 @@ internal readonly record struct ServerFork(bool IsChild, int ProcessId, FileDesc
     private const int NotSupported = 95;
 
     /// <summary>Why there are no fork servers on this system; what this runtime can is found out by the first server.</summary>
-    internal static string? UnavailableReason => Native.UnavailableReason
-        ?? (RuntimeInformation.ProcessArchitecture == Architecture.X64 ? null : $"the fork engine knows x64 only, and this is {RuntimeInformation.ProcessArchitecture}");
+    internal static string? UnavailableReason => ForkEngine.SurroundingsReason;
 
     /// <summary>Forks. Returns twice.</summary>
     /// <param name="asSibling">Whether the child becomes one of the server's parent: the application's own.</param>

@@ -49,14 +49,20 @@ internal static class ForkEngine
         return new StartMethodException($"fork: {why}: {NativeError.Describe(errno)}, after {result.Tries} tries{remedy}") { ErrorNumber = errno };
     }
 
+    private static string RuntimeLibrary => Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "libcoreclr.so");
+
+    /// <summary>Why nothing can be forked on this system or in this form of deployment; cheap, and the same in every process of this application.</summary>
+    internal static string? SurroundingsReason =>
+        Native.UnavailableReason is { } reason ? reason
+        : RuntimeInformation.ProcessArchitecture != Architecture.X64 ? $"the fork engine knows x64 only, and this is {RuntimeInformation.ProcessArchitecture}"
+        : !File.Exists(RuntimeLibrary) ? "libcoreclr.so is not a file of its own here (a single-file application): the engine cannot read it"
+        : null;
+
     private static string? SetUp()
     {
-        if (Native.UnavailableReason is { } reason)
+        if (SurroundingsReason is { } reason)
             return reason;
-        if (RuntimeInformation.ProcessArchitecture != Architecture.X64)
-            return $"the fork engine knows x64 only, and this is {RuntimeInformation.ProcessArchitecture}";
-        if (!NativeLibrary.TryLoad(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "libcoreclr.so"), out nint runtime))
-            return "libcoreclr.so is not a library of its own here (a single-file application): the engine cannot read it";
+        nint runtime = NativeLibrary.Load(RuntimeLibrary);
         if (!NativeLibrary.TryGetExport(runtime, "DotNetRuntimeContractDescriptor", out nint descriptor))
             return $"this runtime ({RuntimeInformation.FrameworkDescription}) does not describe itself (no DotNetRuntimeContractDescriptor)";
         ForkSetup setup = new() { ContractDescriptor = descriptor, NeedsThreadMap = Environment.Version >= new Version(10, 0, 4) ? 1u : 0u };
