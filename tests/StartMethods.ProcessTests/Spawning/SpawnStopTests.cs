@@ -86,8 +86,9 @@ public class SpawnStopTests : IsolatedProcessTest
     [Test]
     public async Task A_program_whose_object_is_dropped_is_reaped()
     {
+        int before = Surroundings.Children().Count; // the fork server of the default method
         for (int i = 0; i < 50; i++)
             _ = SpawnedProcess.Start("true");
-        await Eventually(() => Surroundings.Children().Count == 0, "no zombie is left");
+        await Eventually(() => Surroundings.Children().Count == before, "no zombie is left");
     }
 }
