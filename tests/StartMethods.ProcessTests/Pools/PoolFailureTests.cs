@@ -3,7 +3,6 @@ using System.Diagnostics;
 namespace StartMethods.ProcessTests;
 
 /// <summary>What the deadlock tests of CPython and loky check: crash, exit and exception at every stage; and here the pool stays usable.</summary>
-[Category("Portable")]
 public class PoolFailureTests : IsolatedProcessTest
 {
     public enum Failure { Crash, Exit, Throw }

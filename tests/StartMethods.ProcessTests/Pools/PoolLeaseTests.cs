@@ -2,7 +2,6 @@ using System.Diagnostics;
 
 namespace StartMethods.ProcessTests;
 
-[Category("Portable")]
 public class PoolLeaseTests : IsolatedProcessTest
 {
     private static int s_state;

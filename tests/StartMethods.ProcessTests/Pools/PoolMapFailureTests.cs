@@ -1,9 +1,6 @@
 namespace StartMethods.ProcessTests;
 
-/// <summary>
-/// A map that fails. Not in the portable pass: there, in about half of the runs, the task after the map is reported as crashed ("exit 0") together with the worker
-/// that the failed map had ended; docs/platforms.md says so.
-/// </summary>
+/// <summary>A map that fails.</summary>
 public class PoolMapFailureTests : IsolatedProcessTest
 {
     [Test]

@@ -2,7 +2,6 @@ using System.Diagnostics;
 
 namespace StartMethods.ProcessTests;
 
-[Category("Portable")]
 public class PoolRunTests : IsolatedProcessTest
 {
     [Test]
