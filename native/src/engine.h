@@ -80,6 +80,9 @@ typedef struct {
 } sm_engine;
 extern sm_engine sm__engine;
 
+// What getdents64(2) fills in.
+struct directory_entry { uint64_t inode; int64_t offset; unsigned short length; unsigned char type; char name[]; };
+
 struct sm_thread_map { struct { size_t tid; char *thread; } entries[256]; struct sm_thread_map *next; };
 
 extern sm_slot sm__slots[SM_MAX_THREADS];

@@ -13,8 +13,6 @@
 #include <sys/stat.h>
 
 enum { KIND_OTHER, KIND_PIPE, KIND_SOCKET, KIND_EPOLL, KIND_EVENT, KIND_INOTIFY };
-struct directory_entry { uint64_t inode; int64_t offset; unsigned short length; unsigned char type; char name[]; };
-
 static void path_of(char *path, int size, const char *folder, int descriptor)
 {
     sm_text text = { path, size, 0 };

@@ -7,8 +7,6 @@
 sm_slot sm__slots[SM_MAX_THREADS];
 int sm__slot_count;
 
-struct directory_entry { uint64_t inode; int64_t offset; unsigned short length; unsigned char type; char name[]; };
-
 sm_slot *sm__slot_of(int tid)
 {
     for (int i = 0; i < sm__slot_count; i++)
