@@ -1,15 +1,22 @@
-// CHILD-SAFE: locks that a thread held when it was parked. glibc notes in a mutex the id of the thread that owns it, and a revived thread has
+// CHILD-SAFE: locks that a thread held when it was parked. glibc notes in a lock the id of the thread that owns it, and a revived thread has
 // a new id: unlocking a recursive mutex of its own (CoreCLR's Crst) would fail, and everybody else would wait for ever. So the old ids are
-// replaced, wherever native mutexes live: data of libraries, the C heap and the arenas of malloc. The GC heap holds no mutex, and is many
+// replaced, wherever native locks live: data of libraries, the C heap and the arenas of malloc. The GC heap holds none, and is many
 // times larger: it is never read, so the cost does not grow with it.
+//
+// Only locks whose owner glibc ever looks at are touched, and only where all their 40 or 56 bytes are those of one that is held: in a container, where ids
+// are as small as any counter, less than that matches data of all kinds ({1, 2, 5, 4, 3} for one).
 #include "engine.h"
 
 #include <string.h>
 
-enum { LOCKED = 1, LOCKED_WITH_WAITERS = 2, MAX_RECURSION = 64, MAX_USERS = 64, KIND_BITS = 0x7f, MAX_KIND = 0x23 };
+enum { LOCKED = 1, LOCKED_WITH_WAITERS = 2, MAX_RECURSION = 64, MAX_USERS = 4096, RECURSIVE = 1, CHECKING = 2, BETWEEN_PROCESSES = 0x80 };
 
-// glibc's pthread_mutex_t on 64-bit systems, as far as it is looked at.
-typedef struct { uint32_t lock, recursion; int32_t owner; uint32_t users; int32_t kind; } mutex;
+// glibc's pthread_mutex_t on 64-bit systems. The links are those of robust mutexes, whose lock word is the owner: they are none of these.
+typedef struct { uint32_t lock, recursion; int32_t owner; uint32_t users; int32_t kind; uint32_t spins; uint64_t links[2]; } mutex;
+
+// glibc's pthread_rwlock_t, which a writer releases as a reader if the id is not its own.
+typedef struct { uint32_t readers, writers, write_phase, writer_futex, padding[2]; int32_t writer, shared; uint64_t elision, padding2; uint32_t flags; } rwlock;
+_Static_assert(sizeof(mutex) == 40 && offsetof(rwlock, writer) == 24 && offsetof(rwlock, flags) == 48, "as glibc has them");
 
 // A parked thread's id can only be looked up fast if the ids are few or hashed: one word of bits says "certainly none of them" for most.
 static uint64_t id_filter[64];
@@ -38,8 +45,28 @@ static int new_id_of(const sm_run *run, int32_t old)
 
 SM_UNSANITIZED static int looks_owned(const mutex *candidate)
 {
-    return (candidate->lock == LOCKED || candidate->lock == LOCKED_WITH_WAITERS) && may_be_id(candidate->owner) && candidate->recursion <= MAX_RECURSION
-        && candidate->users >= 1 && candidate->users <= MAX_USERS && (candidate->kind & KIND_BITS) <= MAX_KIND;
+    int kind = candidate->kind & ~BETWEEN_PROCESSES;
+    return (candidate->lock == LOCKED || candidate->lock == LOCKED_WITH_WAITERS) && may_be_id(candidate->owner)
+        && ((kind == RECURSIVE && candidate->recursion >= 1 && candidate->recursion <= MAX_RECURSION) || (kind == CHECKING && candidate->recursion == 0))
+        && candidate->users >= 1 && candidate->users <= MAX_USERS && candidate->spins == 0 && !candidate->links[0] && !candidate->links[1];
+}
+
+SM_UNSANITIZED static int looks_written(const rwlock *candidate)
+{
+    enum { WRITE_PHASE_AND_LOCKED = 3, READERS = 3, MAX_FUTEX = 3 };
+    return (candidate->readers & 7) == WRITE_PHASE_AND_LOCKED && candidate->readers >> READERS <= MAX_USERS && may_be_id(candidate->writer)
+        && candidate->writers <= MAX_USERS && (candidate->write_phase & 1) && candidate->write_phase <= MAX_FUTEX && (candidate->writer_futex & 1)
+        && candidate->writer_futex <= MAX_FUTEX && !candidate->padding[0] && !candidate->padding[1] && (candidate->shared == 0 || candidate->shared == 1)
+        && !candidate->elision && !candidate->padding2 && candidate->flags <= 2;
+}
+
+static uint32_t rewrite_owner(const sm_run *run, int32_t *owner)
+{
+    int id = new_id_of(run, *owner);
+    if (id <= 0)
+        return 0;
+    *owner = id;
+    return 1;
 }
 
 SM_UNSANITIZED static uint32_t rewrite_range(const sm_run *run, char *start, char *end)
@@ -47,13 +74,10 @@ SM_UNSANITIZED static uint32_t rewrite_range(const sm_run *run, char *start, cha
     uint32_t rewritten = 0;
     for (char *at = start; at + sizeof(mutex) <= end; at += 8) {
         mutex *candidate = (mutex *)at;
-        if (!looks_owned(candidate))
-            continue;
-        int owner = new_id_of(run, candidate->owner);
-        if (owner > 0) {
-            candidate->owner = owner;
-            rewritten++;
-        }
+        if (looks_owned(candidate))
+            rewritten += rewrite_owner(run, &candidate->owner);
+        else if ((candidate->lock & 7) == 3 && at + sizeof(rwlock) <= end && looks_written((rwlock *)at))
+            rewritten += rewrite_owner(run, &((rwlock *)at)->writer);
     }
     return rewritten;
 }

@@ -14,6 +14,7 @@
 static _Atomic long progress[4];
 static _Atomic int started;
 static pthread_mutex_t recursive = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+static pthread_rwlock_t written = PTHREAD_RWLOCK_INITIALIZER;
 
 static int fresh;
 
@@ -68,6 +69,16 @@ static void *lock_for_ever(void *argument)
         pthread_mutex_lock(&recursive);
         for (volatile int i = 0; i < 20000; i++) {}
         pthread_mutex_unlock(&recursive);
+    }
+    return argument;
+}
+
+static void *write_for_ever(void *argument)
+{
+    for (;;) {
+        pthread_rwlock_wrlock(&written);
+        for (volatile int i = 0; i < 20000; i++) {}
+        pthread_rwlock_unlock(&written);
     }
     return argument;
 }
@@ -147,6 +158,56 @@ static void a_revived_thread_releases_the_recursive_lock_that_it_held(void)
             }
             _exit(0);
         }
+        CHECK(pid > 0);
+        CHECK_EQUAL(0, exit_code_of(pid));
+        close(last.pidfd);
+    }
+}
+
+static void a_revived_thread_releases_the_write_lock_that_it_held(void)
+{
+    set_up();
+    for (int i = 0; i < 2; i++)
+        start(write_for_ever, NULL);
+    for (int round = 0; round < 30; round++) {
+        int pid = do_fork(SM_FORK_REVIVE_ALL, 2000000);
+        if (pid == 0) {
+            alarm(10);
+            for (int i = 0; i < 3; i++) {
+                pthread_rwlock_wrlock(&written);
+                pthread_rwlock_unlock(&written);
+            }
+            _exit(0);
+        }
+        CHECK(pid > 0);
+        CHECK_EQUAL(0, exit_code_of(pid));
+        close(last.pidfd);
+    }
+}
+
+// In a container thread ids are small: numbers of all kinds look like the owner of a lock then.
+static void data_that_resembles_a_held_lock_is_left_alone(void)
+{
+    static int numbers[4][10], inverted[4][10];   // inverted: what changes one may not change the other alike
+    set_up();
+    start(count, (void *)0);
+    await_started(1);
+    int other = 0;
+    sm_thread_info thread[4];
+    sm_fork_options options = { .size = sizeof options };
+    CHECK_EQUAL(1, sm_fork_inspect(&options, thread, 4));
+    other = thread[0].tid;
+    memcpy(numbers, (int[4][10]){ { 1, 2, other, 4, 5, 6, 7, 8, 9, 10 }, { 1, 0, other, 1, 0 }, { 2, 1, other, 1, 1, 0, 1 }, { 1, 1, other, 1, 1, 0, 0, 0, 9 } },
+           sizeof numbers);
+    for (int i = 0; i < 40; i++)
+        inverted[i / 10][i % 10] = ~numbers[i / 10][i % 10];
+    for (int round = 0; round < 5; round++) {
+        int pid = do_fork(SM_FORK_REVIVE_ALL, 2000000);
+        for (int i = 0; pid == 0 && i < 40; i++)
+            if (numbers[i / 10][i % 10] != ~inverted[i / 10][i % 10])
+                _exit(1 + i);
+        if (pid == 0)
+            _exit(0);
         CHECK(pid > 0);
         CHECK_EQUAL(0, exit_code_of(pid));
         close(last.pidfd);
@@ -260,6 +321,8 @@ static void a_child_of_a_foreign_fork_is_told_so(void)
 static const sm_test_case cases[] = {
     CASE(revived_threads_run_on_in_the_child_and_in_the_parent),
     CASE(a_revived_thread_releases_the_recursive_lock_that_it_held),
+    CASE(a_revived_thread_releases_the_write_lock_that_it_held),
+    CASE(data_that_resembles_a_held_lock_is_left_alone),
     CASE(a_thread_blocked_in_a_call_is_left_behind),
     CASE(a_running_thread_that_may_not_be_revived_is_named_and_nothing_happens),
     CASE(a_thread_that_blocks_all_signals_is_named),
