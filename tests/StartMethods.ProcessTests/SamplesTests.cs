@@ -3,7 +3,7 @@ using StartMethods.Tests.Layout;
 
 namespace StartMethods.ProcessTests;
 
-/// <summary>Every sample is run, so that none can rot.</summary>
+/// <summary>Every sample is run, so that none can rot. PreforkWeb has a fixture of its own: <see cref="PreforkWebTests"/>.</summary>
 [Category("Portable")]
 public class SamplesTests
 {
