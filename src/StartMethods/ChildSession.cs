@@ -140,11 +140,13 @@ internal sealed partial class ChildSession
     private void Closed(Exception? error)
     {
         bool over;
+        // Asked before the gate is taken: where the answer is yes, this very call may be the one that tells everybody.
+        bool isDamaged = error is ProtocolException && !Process.HasExited;
         lock (_gate)
         {
             _closed = true;
-            if (error is ProtocolException && _stage != ChildStage.Exiting && !Process.HasExited)
-                Distrust(error);
+            if (isDamaged && _stage != ChildStage.Exiting)
+                Distrust(error!);
             over = IsOver();
         }
         if (over)

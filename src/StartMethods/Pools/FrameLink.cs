@@ -9,6 +9,7 @@ namespace StartMethods.Pools;
 internal sealed class FrameLink(PoolWaiter waiter) : WorkerLink
 {
     private readonly ConcurrentQueue<Frame> _received = new();
+    private long _begun; // the task that the worker began last
 
     /// <summary>Set once the worker was started.</summary>
     internal ChildSession? Session { get; set; }
@@ -33,8 +34,7 @@ internal sealed class FrameLink(PoolWaiter waiter) : WorkerLink
 
     internal override bool TryRevoke(PoolTask task) => false;
 
-    // It cannot be known; a task that may have begun is not given to another worker unasked.
-    internal override bool HasBegun(PoolTask task) => true;
+    internal override bool HasBegun(PoolTask task) => task.Id == _begun;
 
     internal override void Flush() { }
 
@@ -44,22 +44,37 @@ internal sealed class FrameLink(PoolWaiter waiter) : WorkerLink
 
     internal override bool TryReceive(out WorkerMessage message)
     {
-        message = default;
-        if (!_received.TryDequeue(out Frame? frame))
-            return false;
-        using (frame)
+        while (_received.TryDequeue(out Frame? frame))
         {
-            (long id, int number, _) = FrameMessage.ReadHead(frame);
-            message = frame.Type switch
+            using (frame)
             {
-                FrameMessage.Ready => new WorkerMessage(WorkerMessageKind.Ready, 0, null),
-                FrameMessage.InitializerFailed => new WorkerMessage(WorkerMessageKind.InitializerFailed, 0, Answer(frame, succeeded: false, 0)),
-                FrameMessage.Result or FrameMessage.Failure => new WorkerMessage(WorkerMessageKind.Answer, id, Answer(frame, frame.Type == FrameMessage.Result, number)),
-                _ => throw new ProtocolException($"a pool worker sent a frame of type {frame.Type}"),
-            };
-            if (message.Kind == WorkerMessageKind.Ready)
-                WorkerMemory = id;
+                if (Understand(frame, out message))
+                    return true;
+            }
         }
+        message = default;
+        return false;
+    }
+
+    // False: nothing that the pool need hear of.
+    private bool Understand(Frame frame, out WorkerMessage message)
+    {
+        (long id, int number, _) = FrameMessage.ReadHead(frame);
+        if (frame.Type == FrameMessage.Begun)
+        {
+            _begun = id;
+            message = default;
+            return false;
+        }
+        message = frame.Type switch
+        {
+            FrameMessage.Ready => new WorkerMessage(WorkerMessageKind.Ready, 0, null),
+            FrameMessage.InitializerFailed => new WorkerMessage(WorkerMessageKind.InitializerFailed, 0, Answer(frame, succeeded: false, 0)),
+            FrameMessage.Result or FrameMessage.Failure => new WorkerMessage(WorkerMessageKind.Answer, id, Answer(frame, frame.Type == FrameMessage.Result, number)),
+            _ => throw new ProtocolException($"a pool worker sent a frame of type {frame.Type}"),
+        };
+        if (message.Kind == WorkerMessageKind.Ready)
+            WorkerMemory = id;
         return true;
     }
 

@@ -50,6 +50,7 @@ internal sealed class FrameWorker : TaskRunner
         CancellationToken token = cooperative ? Canceller.Enter(id) : default;
         ReadOnlyMemory<byte> payload = frame.Payload[FrameMessage.HeadSize..];
         using Activity? activity = trace > 0 ? PoolTelemetry.StartTask(payload.Span[^trace..], Setup.Pool) : null;
+        _parent.Send(new FrameContent(FrameMessage.Begun, FrameMessage.Head(id, 0, false, default))); // it outlives this process: from here on the task is no other worker's
         Execute(id, new ReceivedPayload(payload[..^trace], buffers: Array.ConvertAll(frame.LargeBuffers, static buffer => new Memory<byte>(buffer))), token);
         if (cooperative)
             Canceller.Leave();

@@ -115,6 +115,7 @@ internal sealed partial class PoolCore
             _waiter.Poke(); // there is one more to wait for
         }
         session.OnEnded = () => Ended(worker);
+        Interlocked.MemoryBarrier(); // either it sees the handler when it ends, or its end is seen here
         if (session.Ended.IsCompleted)
             Ended(worker);
     }
@@ -150,9 +151,25 @@ internal sealed partial class PoolCore
     private static WorkerCrash CrashOf(PoolWorker worker)
     {
         ExitStatus status = worker.Session!.Ended.Result;
-        Exception? error = worker.Session.Answer.IsCompletedSuccessfully ? worker.Session.Answer.Result.Silence : null;
+        Exception? error = worker.Session.Answer.IsCompletedSuccessfully ? WhyItLeft(worker.Session.Answer.Result) : null;
         string told = error is ChildCrashedException { StandardError: { Length: > 0 } lines } ? lines : "";
         return new WorkerCrash(worker.Name, worker.ProcessId, status, told, worker.Error ?? (error is ChildCrashedException ? null : error));
+    }
+
+    // A worker whose own loop failed leaves in good order, as a child whose body threw: what it threw is what there is to know about its end.
+    private static Exception? WhyItLeft(ChildAnswer answer)
+    {
+        if (!answer.IsFailure)
+            return answer.Silence;
+        try
+        {
+            answer.Read(typeof(void), null);
+            return null;
+        }
+        catch (Exception e)
+        {
+            return e;
+        }
     }
 
     /// <summary>Takes everything that a worker has said.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using StartMethods.Interop;
 using StartMethods.Payloads;
@@ -95,8 +96,11 @@ internal abstract class TaskRunner(WorkerSetup setup) : IDisposable
         {
             using EncodedPayload values = Checked(ResultCodec.Encode(error.Values, error.Values.GetType(), serializer));
             using EncodedPayload failure = FailureCodec.Encode(error.InnerException!);
-            byte[] both = [.. values.Bytes.Span, .. failure.Bytes.Span];
-            using var joined = new EncodedPayload(both, both.Length, null, [.. values.Buffers]);
+            int length = values.Bytes.Length + failure.Bytes.Length;
+            byte[] both = ArrayPool<byte>.Shared.Rent(length); // a payload gives its array back to where it came from
+            values.Bytes.CopyTo(both);
+            failure.Bytes.CopyTo(both.AsMemory(values.Bytes.Length));
+            using var joined = new EncodedPayload(both, length, null, [.. values.Buffers]);
             Reply(RingRecordKind.Result, id, joined, split: values.Bytes.Length);
         }
         catch (PayloadException e)

@@ -15,7 +15,8 @@ internal sealed class PortableLifetime : ProcessLifetime
     {
         _process = process;
         Id = process.Id;
-        process.Exited += (_, _) => Poll();
+        // Not within the event: it is raised under a lock of the process object, which its HasExited takes too; here that is asked under the gate.
+        process.Exited += (_, _) => ThreadPool.UnsafeQueueUserWorkItem(static lifetime => lifetime.Poll(), this, preferLocal: false);
         process.EnableRaisingEvents = true;
     }
 
@@ -40,6 +41,8 @@ internal sealed class PortableLifetime : ProcessLifetime
 
     protected override bool Poll()
     {
+        ExitStatus status;
+        ResourceUsage? usage;
         lock (_gate)
         {
             if (Exited.IsCompleted)
@@ -50,9 +53,11 @@ internal sealed class PortableLifetime : ProcessLifetime
             int signal = Volatile.Read(ref _lastSignal);
             // The system folds a signal into 128 + n: unfolded only where we sent that very signal.
             bool signalled = !OperatingSystem.IsWindows() && signal > 0 && code == 128 + signal;
-            Complete(signalled ? ExitStatus.FromSignal(signal) : ExitStatus.FromCode(code), Measure());
-            return true;
+            (status, usage) = (signalled ? ExitStatus.FromSignal(signal) : ExitStatus.FromCode(code), Measure());
         }
+        // Not under the lock: what follows from the end takes the locks of its owners, who hold them when they send a signal.
+        Complete(status, usage);
+        return true;
     }
 
     private bool Kill()

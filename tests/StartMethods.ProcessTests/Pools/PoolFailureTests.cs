@@ -3,6 +3,7 @@ using System.Diagnostics;
 namespace StartMethods.ProcessTests;
 
 /// <summary>What the deadlock tests of CPython and loky check: crash, exit and exception at every stage; and here the pool stays usable.</summary>
+[Category("Portable")]
 public class PoolFailureTests : IsolatedProcessTest
 {
     public enum Failure { Crash, Exit, Throw }
@@ -107,6 +108,22 @@ public class PoolFailureTests : IsolatedProcessTest
         await Assert.ThrowsAsync<ChildCrashedException>(() => bad);
         Assert.That(await Task.WhenAll([.. good, .. more]), Is.EqualTo(Enumerable.Range(0, 40)));
         Assert.That((pool.Statistics.WorkersCrashed, pool.Statistics.Failed), Is.EqualTo((1L, 1L)));
+    }
+
+    [Test]
+    public async Task A_worker_that_dies_at_rest_costs_no_task()
+    {
+        await using var pool = new WorkerPool(new WorkerPoolOptions { Workers = 1 });
+        for (int i = 0; i < 25; i++)
+        {
+            int id = await pool.RunAsync(static () => Environment.ProcessId, Limit);
+            using Process worker = Process.GetProcessById(id);
+            worker.Kill();
+            if (i % 5 == 0)
+                await worker.WaitForExitAsync(Limit); // else the task may be sent before anybody knows
+            await StillWorks(pool);
+        }
+        Assert.That((pool.Statistics.Failed, pool.Statistics.Succeeded), Is.EqualTo((0L, 50L)));
     }
 
     [Test]

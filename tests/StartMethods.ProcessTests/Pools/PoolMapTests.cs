@@ -1,5 +1,6 @@
 namespace StartMethods.ProcessTests;
 
+[Category("Portable")]
 public class PoolMapTests : IsolatedProcessTest
 {
     private static async Task<List<T>> Collect<T>(IAsyncEnumerable<T> source)

@@ -2,6 +2,7 @@ using System.Diagnostics;
 
 namespace StartMethods.ProcessTests;
 
+[Category("Portable")]
 public class PoolRunTests : IsolatedProcessTest
 {
     [Test]
