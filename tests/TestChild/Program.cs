@@ -1,5 +1,6 @@
 using TestChild;
 using TestChild.Children;
+using TestChild.ForkServers;
 using TestChild.Forking;
 using TestChild.Spawning;
 
@@ -9,6 +10,7 @@ Dictionary<string, Verb> verbs = [];
 SpawnVerbs.AddTo(verbs);
 ChildVerbs.AddTo(verbs);
 ForkVerbs.AddTo(verbs);
+ForkServerVerbs.AddTo(verbs);
 
 if (args.Length > 0 && verbs.TryGetValue(args[0], out Verb? verb))
     return await verb(args[1..]);

@@ -7,7 +7,8 @@ namespace StartMethods;
 /// <remarks>
 /// All hooks run on the thread that forks, one fork at a time. <c>before</c> hooks run in the reverse order of registration, the others in the order of
 /// registration: what was registered first is the outermost. Children inherit the registrations, once each, however deep they are nested. A hook may register and dispose
-/// hooks, which counts from the next fork on; it may not fork. Starts of other programs, <see cref="StartMethod.Spawn"/> and fork servers run no hooks.
+/// hooks, which counts from the next fork on; it may not fork. A fork server runs the hooks that its preload has registered, in the server and in each child, as Python's does; those of the
+/// application are not there. Starts of other programs and <see cref="StartMethod.Spawn"/> run no hooks.
 /// </remarks>
 public static class AtFork
 {

@@ -1,6 +1,7 @@
 using StartMethods.Bootstrap;
 using StartMethods.Channels;
 using StartMethods.Interop;
+using StartMethods.Payloads;
 
 namespace StartMethods.ForkServers;
 
@@ -15,11 +16,21 @@ internal sealed class ForkedLife(MessageSocket requests, ForkMessage request, Fi
         Announce();
         FileDescriptor channelSocket = request.IsSpare ? AwaitAssignment() : socket;
         FrameChannel channel = new(new SocketTransport(channelSocket));
-        if (!channel.Receive(out Frame? frame))
-            throw new PeerGoneException();
-        using (frame)
-            Assignment.Become(frame);
-        return channel;
+        try
+        {
+            if (!channel.Receive(out Frame? frame))
+                throw new PeerGoneException();
+            using (frame)
+                Assignment.Become(frame);
+            return channel;
+        }
+        catch (Exception e) when (e is not PeerGoneException)
+        {
+            // What is wrong here (no descriptors left for those that it is given) is better read where the start was asked for than in the server's standard error.
+            channel.Send(new FrameContent(FrameType.Hello, HelloMessage.Own.Encode()));
+            channel.Send(PayloadFrames.Content(FrameType.Failure, FailureCodec.Encode(e)));
+            throw;
+        }
     }
 
     // The server answers too. But it may be killed before it does, and then the application would have a child of which it knows nothing.

@@ -123,7 +123,11 @@ internal sealed partial class ServerConnection
         try
         {
             answer.Read(typeof(object), null);
-            _ready.TrySetException(new StartMethodException($"{_how} before it was ready"));
+            _ready.TrySetException(TooEarly(null));
+        }
+        catch (ChildCrashedException e) when (!answer.IsFailure)
+        {
+            _ready.TrySetException(TooEarly(e));
         }
         catch (Exception e)
         {
@@ -131,6 +135,13 @@ internal sealed partial class ServerConnection
             _ready.TrySetException(e);
         }
         _ = _ready.Task.Exception; // seen: nobody may be waiting
+    }
+
+    // That it is a child like any other is nobody's business but ours: what a user hears of is the fork server.
+    private StartMethodException TooEarly(ChildCrashedException? crash)
+    {
+        string told = crash is { StandardError.Length: > 0 } ? $"\nThe last lines of its standard error:\n{crash.StandardError}" : "";
+        return new StartMethodException($"{Name} died before it was ready: {_session.Process.ExitStatus}{told}", crash);
     }
 
     // Nothing more will be heard: everybody who held the other end is gone, or what he says does not count.

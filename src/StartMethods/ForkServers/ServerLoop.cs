@@ -91,13 +91,25 @@ internal sealed class ServerLoop
 
     private ForkedLife? Fork(in ForkMessage request, FileDescriptor socket)
     {
+        AtFork.Hook[] hooks;
+        try
+        {
+            hooks = AtFork.RunBefore();
+        }
+        catch (Exception e)
+        {
+            Refuse(request.Id, NotPermitted, $"a before hook of AtFork, registered by the preload, threw: {e}");
+            return null;
+        }
         ServerFork fork = ServerFork.Now(asSibling: true, socket, _requests.Handle);
         if (fork.IsChild)
         {
             _isChild = true;
             CachedState.ForgetExitHandlers();
+            AtFork.RunAfterInChild(hooks);
             return new ForkedLife(_requests, request, socket);
         }
+        AtFork.RunAfterInParent(hooks);
         if (fork.ErrorNumber != 0)
         {
             Refuse(request.Id, fork.ErrorNumber, fork.Reason);

@@ -41,6 +41,9 @@ public sealed class ChildCrashedException : StartMethodException
     /// <summary>The last lines that it wrote to standard error; empty where there were none or where they did not come through this library.</summary>
     public string StandardError { get; init; } = "";
 
+    // What Bootstrap and the fork engine leave with where there is nobody to tell.
+    private const int CouldNotBegin = 125;
+
     internal static ChildCrashedException Create(string name, int id, ExitStatus status, ChildStage stage, string standardError, Exception? cause)
     {
         string when = stage switch
@@ -50,7 +53,8 @@ public sealed class ChildCrashedException : StartMethodException
             ChildStage.Running => "while the body was running",
             _ => "after it had answered",
         };
-        string hint = status.SignalNumber == 9 ? " (SIGKILL that nobody sent may be the kernel's, for lack of memory)" : "";
+        string hint = status.SignalNumber == 9 ? " (SIGKILL that nobody sent may be the kernel's, for lack of memory)"
+            : status.Code == CouldNotBegin && stage == ChildStage.Starting ? " (the code of a process that could not become a child: no descriptor or memory left for it, most likely)" : "";
         string told = standardError.Length == 0 ? "" : $"\nThe last lines of its standard error:\n{standardError}";
         string because = cause is null ? "" : $"\n{cause.Message}";
         return new ChildCrashedException($"child '{name}' (process {id}) ended without an answer, {when}: {status}{hint}.{because}{told}", cause)

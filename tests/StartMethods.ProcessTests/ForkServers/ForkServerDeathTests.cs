@@ -58,9 +58,9 @@ public class ForkServerDeathTests : IsolatedProcessTest
                 if (await ChildProcess.RunAsync(() => i * 3, On(server), token) != i * 3)
                     Interlocked.Increment(ref wrong);
             }
-            catch (StartMethodException e) when (e.Message.Contains("died", StringComparison.Ordinal) || e.Message.StartsWith("child 'forkserver-", StringComparison.Ordinal))
+            catch (StartMethodException e) when (e.Message.StartsWith("fork server '", StringComparison.Ordinal) && e.Message.Contains(" died", StringComparison.Ordinal))
             {
-                Interlocked.Increment(ref lost); // both name the server's death: after it was up, or (killed twice in a row) before
+                Interlocked.Increment(ref lost);
             }
             Interlocked.Increment(ref done);
         });
@@ -68,6 +68,33 @@ public class ForkServerDeathTests : IsolatedProcessTest
         await killer;
         Assert.That(wrong, Is.Zero);
         TestContext.Out.WriteLine($"{lost} starts told of the server's death");
+    }
+
+    [Test]
+    public async Task A_server_that_is_killed_before_it_is_ready_is_named_as_what_it_is()
+    {
+        await using ForkServer server = new(new ForkServerOptions { Name = "young", Preload = static () => Thread.Sleep(Timeout.Infinite) });
+        Task start = server.StartAsync(Limit);
+        await Eventually(() => server.ServerProcessId is not null, "it has been started");
+        int id = server.ServerProcessId!.Value;
+        Kill(id, 9);
+        StartMethodException e = (await Assert.ThrowsAsync<StartMethodException>(() => start))!;
+        Assert.That(e.Message, Is.EqualTo($"fork server 'young' (process {id}) died before it was ready: killed by SIGKILL"));
+    }
+
+    [Test]
+    public async Task A_killed_application_leaves_no_server_no_spare_child_and_no_child_after_two_seconds()
+    {
+        await using SpawnedProcess application = SpawnedProcess.Start(new SpawnInfo("dotnet", TestChild, "forkserver-application") { StandardOutput = SpawnStdio.Pipe });
+        using StreamReader output = new(application.StandardOutput!);
+        int[] all = [.. (await output.ReadLineAsync(Limit))!.Split(' ').Select(int.Parse)];
+        Assert.That(all, Has.Length.EqualTo(5), "the server, two spare children and two others");
+        Assert.That(all, Has.All.Matches<int>(Surroundings.IsAlive));
+        application.Kill();
+        await application.WaitForExitAsync(Limit);
+        Stopwatch time = Stopwatch.StartNew();
+        await Eventually(() => !all.Any(Surroundings.IsAlive), "all are gone");
+        Assert.That(time.Elapsed, Is.LessThan(TimeSpan.FromSeconds(2)));
     }
 
     [Test]
@@ -111,6 +138,8 @@ public class ForkServerDeathTests : IsolatedProcessTest
         Assert.That(await child.Result, Is.EqualTo(5));
         await Assert.CatchAsync<ObjectDisposedException>(() => ChildProcess.RunAsync(static () => 1, On(server), Limit));
     }
+
+    private static string TestChild { get; } = Path.Combine(AppContext.BaseDirectory.Replace("StartMethods.ProcessTests", "TestChild"), "TestChild.dll");
 
     private static ChildOptions On(StartMethod method) => new() { Method = method };
 

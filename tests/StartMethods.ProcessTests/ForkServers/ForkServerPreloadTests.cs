@@ -4,7 +4,7 @@ namespace StartMethods.ProcessTests.ForkServers;
 
 public class ForkServerPreloadTests : IsolatedProcessTest
 {
-    private static int s_loaded;
+    private static int s_loaded, s_before, s_inParent, s_inChild;
 
     [Test]
     public async Task What_the_preload_leaves_is_there_in_each_child()
@@ -74,6 +74,37 @@ public class ForkServerPreloadTests : IsolatedProcessTest
         await using ForkServer server = new(new ForkServerOptions { Preload = static () => StartThread("Busy helper", static () => { while (true) { } }) });
         StartMethodException e = (await Assert.CatchAsync<StartMethodException>(() => ChildProcess.RunAsync(static () => 4, On(server), Limit)))!;
         Assert.That(e.Message, Does.Contain("Busy helper"));
+    }
+
+    [Test]
+    public async Task Hooks_that_the_preload_has_registered_run_in_the_server_and_in_each_child_and_those_of_the_application_do_not()
+    {
+        using IDisposable own = AtFork.Register(afterInChild: static () => s_inChild += 100);
+        await using ForkServer server = new(new ForkServerOptions { Preload = static () => AtFork.Register(static () => s_before++, static () => s_inParent++, static () => s_inChild++) });
+        for (int i = 1; i <= 3; i++)
+        {
+            (int before, int inParent, int inChild) = await ChildProcess.RunAsync(static () => (s_before, s_inParent, s_inChild), On(server), Limit);
+            Assert.That((before, inParent, inChild), Is.EqualTo((i, i - 1, 1)));
+        }
+        Assert.That((s_before, s_inParent, s_inChild), Is.EqualTo((0, 0, 0)), "they ran elsewhere");
+    }
+
+    [Test]
+    public async Task A_before_hook_that_throws_refuses_that_start_and_the_server_goes_on()
+    {
+        await using ForkServer server = new(new ForkServerOptions
+        {
+            Preload = static () => AtFork.Register(before: static () =>
+            {
+                if (s_before++ == 0)
+                    throw new InvalidDataException("not this one");
+            }),
+        });
+        StartMethodException e = (await Assert.ThrowsAsync<StartMethodException>(() => ChildProcess.RunAsync(static () => 1, On(server), Limit)))!;
+        Assert.That(e.Message, Does.Contain("hook").And.Contain("not this one"));
+        int id = server.ServerProcessId!.Value;
+        Assert.That(await ChildProcess.RunAsync(static () => 2, On(server), Limit), Is.EqualTo(2));
+        Assert.That(server.ServerProcessId, Is.EqualTo(id));
     }
 
     [Test]

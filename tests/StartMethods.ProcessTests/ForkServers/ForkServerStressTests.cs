@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace StartMethods.ProcessTests.ForkServers;
 
 /// <summary>Many starts, many deaths, many children at once. Counts are multiplied by STARTMETHODS_STRESS.</summary>
@@ -7,9 +9,10 @@ public class ForkServerStressTests : IsolatedProcessTest
     private static readonly int Factor = int.TryParse(Environment.GetEnvironmentVariable("STARTMETHODS_STRESS"), out int factor) && factor > 0 ? factor : 1;
 
     [Test, CancelAfter(600_000)]
-    public async Task Every_start_ends_with_its_own_result_or_an_error_that_names_the_death_of_the_server()
+    public async Task Every_start_ends_with_its_own_result_or_an_error_that_names_the_death_of_the_server_and_no_memory_grows()
     {
-        int starts = 200 * Factor, kills = Factor, wrong = 0, lost = 0, done = 0;
+        int starts = 200 * Factor, kills = Factor, wrong = 0, lost = 0, done = 0, killed = 0;
+        ConcurrentQueue<double> memory = new(); // a sample each percent
         await using ForkServer server = new();
         await server.StartAsync(Limit);
         await Parallel.ForEachAsync(Enumerable.Range(0, starts), new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = Limit }, async (i, token) =>
@@ -19,16 +22,23 @@ public class ForkServerStressTests : IsolatedProcessTest
                 if (await ChildProcess.RunAsync(() => i * 7, new ChildOptions { Method = server }, token) != i * 7)
                     Interlocked.Increment(ref wrong);
             }
-            catch (StartMethodException e) when (e.Message.Contains("died", StringComparison.Ordinal))
+            catch (StartMethodException e) when (e.Message.StartsWith("fork server '", StringComparison.Ordinal) && e.Message.Contains(" died", StringComparison.Ordinal))
             {
                 Interlocked.Increment(ref lost);
             }
-            if (Interlocked.Increment(ref done) % (starts / (kills + 1)) == 0 && server.ServerProcessId is { } id)
-                _ = StartMethods.Interop.Native.LibcKill(id, 9);
+            int now = Interlocked.Increment(ref done);
+            if (now % (starts / (kills + 1)) == 0 && Volatile.Read(ref killed) < kills && server.ServerProcessId is { } id && StartMethods.Interop.Native.LibcKill(id, 9) == 0)
+                Interlocked.Increment(ref killed);
+            if (now % Math.Max(1, starts / 100) == 0)
+                memory.Enqueue(GC.GetTotalMemory(forceFullCollection: true) / 1e6);
         });
-        TestContext.Out.WriteLine($"{starts} starts, {kills} kills or so: {lost} were told of the server's death");
+        double[] samples = [.. memory];
+        double early = samples[(samples.Length / 4)..(samples.Length / 2)].Average(), late = samples[(samples.Length * 3 / 4)..].Average();
+        TestContext.Out.WriteLine($"{starts} starts, {killed} kills: {lost} were told of the server's death; managed memory {early:0.00} MB in the second quarter, {late:0.00} MB in the last");
         Assert.That(wrong, Is.Zero);
         Assert.That(done, Is.EqualTo(starts));
+        // 1 MB for 10,000 starts, and half a megabyte for what comes and goes.
+        Assert.That(late - early, Is.LessThan(0.5 + starts / 2 / 10_000.0), "growth between the second quarter of the starts and the last");
     }
 
     [Test, CancelAfter(600_000)]
@@ -36,20 +46,28 @@ public class ForkServerStressTests : IsolatedProcessTest
     {
         int count = Math.Min(500, 25 * Factor);
         await using ForkServer server = new();
-        ChildProcess<int>[] children = [.. Enumerable.Range(0, count).Select(i => ChildProcess.Start(async token =>
-        {
-            await Task.Delay(Timeout.Infinite, token).ContinueWith(static _ => { }, TaskScheduler.Default);
-            return i;
-        }, new ChildOptions { Method = server, Grace = TimeSpan.FromMinutes(1) }))];
+        ChildOptions options = new() { Method = server, StandardInput = SpawnStdio.Pipe, StandardOutput = SpawnStdio.Pipe, Grace = TimeSpan.FromMinutes(1) };
+        ChildProcess[] children = [.. Enumerable.Range(0, count).Select(i => ChildProcess.Start(() => Answer(i), options))];
         Assert.That(children.Select(child => child.Id).Distinct().Count(), Is.EqualTo(count));
-        foreach (ChildProcess<int> child in children)
-            Assert.That(child.HasExited, Is.False);
-        foreach (ChildProcess<int> child in children)
-            child.Cancel();
-        foreach (ChildProcess<int> child in children)
+        StreamReader[] answers = [.. children.Select(child => new StreamReader(child.StandardOutput!))];
+        for (int i = 0; i < count; i++)
+            Assert.That(await answers[i].ReadLineAsync(Limit), Is.EqualTo($"{i}"));
+        Assert.That(children.Count(child => !child.HasExited), Is.EqualTo(count), "all of them live at once");
+        foreach (ChildProcess child in children)
+            child.StandardInput!.Dispose(); // now they may leave
+        for (int i = 0; i < count; i++)
         {
-            await Assert.CatchAsync<OperationCanceledException>(() => child.Result);
-            Assert.That((await child.WaitForExitAsync(Limit)).Code, Is.Zero, "it answered and left in order");
+            Assert.That((await children[i].WaitForExitAsync(Limit)).Code, Is.EqualTo(i % 256));
+            await Assert.CatchAsync<ChildCrashedException>(() => children[i].Result);
+            await children[i].DisposeAsync();
+            answers[i].Dispose();
         }
+    }
+
+    private static void Answer(int i)
+    {
+        Console.WriteLine(i);
+        Console.In.ReadToEnd();
+        Environment.Exit(i % 256);
     }
 }

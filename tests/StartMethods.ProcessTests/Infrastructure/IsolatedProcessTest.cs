@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Reflection;
+using NUnit.Framework.Internal;
 
 namespace StartMethods.ProcessTests;
 
@@ -22,9 +24,13 @@ public abstract class IsolatedProcessTest
     [SetUp]
     public void RememberTheSurroundings()
     {
-        _watchdog = new Watchdog(TestContext.CurrentContext.Test.FullName, Surroundings.Children);
+        _watchdog = new Watchdog(TestContext.CurrentContext.Test.FullName, LimitOfThisTest() + HardLimitMilliseconds, Surroundings.Children);
         _before = Surroundings.Look();
     }
+
+    // That of the test itself, of its fixture, or the usual one.
+    private int LimitOfThisTest() =>
+        TestContext.CurrentContext.Test.Properties.Get(PropertyNames.Timeout) as int? ?? GetType().GetCustomAttribute<CancelAfterAttribute>(inherit: true)?.Properties.Get(PropertyNames.Timeout) as int? ?? HardLimitMilliseconds;
 
     [TearDown]
     public void NothingIsLeftBehind()
@@ -64,7 +70,7 @@ public abstract class IsolatedProcessTest
     {
         private readonly Timer _timer;
 
-        internal Watchdog(string test, Func<IReadOnlyDictionary<int, string>> children)
+        internal Watchdog(string test, int milliseconds, Func<IReadOnlyDictionary<int, string>> children)
         {
             HashSet<int> before = [.. children().Keys];
             _timer = new Timer(_ =>
@@ -72,7 +78,7 @@ public abstract class IsolatedProcessTest
                 TestContext.Error.WriteLine($"{test}: over its limit, its children are ended");
                 foreach ((int id, string name) in children().Where(child => !before.Contains(child.Key)))
                     Surroundings.End(id, name);
-            }, null, HardLimitMilliseconds * 2, Timeout.Infinite);
+            }, null, milliseconds, Timeout.Infinite);
         }
 
         public void Dispose() => _timer.Dispose();
