@@ -4,6 +4,8 @@ using StartMethods.ForkChild;
 
 string[] verbs = args.Length > 0 ? args[0].Split(',') : [];
 int count = args.Length > 1 ? int.Parse(args[1]) : 10;
+if (Environment.GetEnvironmentVariable("FORKCHILD_METHOD") == "forkserver")
+    return await ServerChildren.RunAsync(verbs, count);
 foreach (string verb in verbs)
 {
     if (!Verbs.All.ContainsKey(verb) && !Scenarios.All.ContainsKey(verb))
