@@ -16,6 +16,8 @@ internal sealed partial class RingLink
             message = default;
             return false;
         }
+        if (_given is not null)
+            CloseGiven();
         bool succeeded = record.Kind == RingRecordKind.Result;
         message = record.Kind switch
         {

@@ -20,6 +20,7 @@ internal sealed partial class RingLink : WorkerLink
     private readonly Deque<PoolTask> _pending = new(); // for which there is no room yet
     private readonly RingExtent[] _extents = new RingExtent[MaxExtents];
     private readonly long _maxResultBytes;
+    private WorkerConnection? _given;
     private bool _stopPending;
     private long _replyHighWater;
 
@@ -46,13 +47,27 @@ internal sealed partial class RingLink : WorkerLink
 
     internal override long WorkerMemory => Volatile.Read(ref _memory.Word(RingWord.WorkerMemory));
 
-    /// <summary>What the worker needs to find its end. The handles are lent for the time of its start.</summary>
-    internal WorkerConnection Connection() => new()
+    /// <summary>
+    /// What the worker needs to find its end: duplicates, which it takes over. In a forked copy of this process they are its own, whatever becomes of this object's
+    /// descriptors there, and the bell is one that a copy keeps: members of an epoll set are replaced in it.
+    /// </summary>
+    internal WorkerConnection Connection()
     {
-        Memory = new SafeFileHandle(_descriptor.Number, ownsHandle: false),
-        Bell = new SafeFileHandle(_bell.Number, ownsHandle: false),
-        MemorySize = _memory.Size,
-    };
+        _given = new WorkerConnection { Memory = Duplicate(_descriptor), MemorySize = _memory.Size };
+        _given.Bell = Duplicate(_bell);
+        return _given;
+    }
+
+    private static SafeFileHandle Duplicate(FileDescriptor descriptor) =>
+        new(NativeError.ThrowIfFailed(Native.ChannelDuplicate(descriptor.Number), "fcntl(F_DUPFD_CLOEXEC) for a pool worker"), ownsHandle: true);
+
+    // Not before the worker has spoken: until then they may be on their way.
+    private void CloseGiven()
+    {
+        _given?.Memory?.Dispose();
+        _given?.Bell?.Dispose();
+        _given = null;
+    }
 
     internal override void Send(PoolTask task)
     {
@@ -170,6 +185,7 @@ internal sealed partial class RingLink : WorkerLink
 
     public override void Dispose()
     {
+        CloseGiven();
         _memory.Dispose();
         _descriptor.Dispose();
         _bell.Dispose();
