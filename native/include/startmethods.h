@@ -106,6 +106,8 @@ SM_API int32_t sm_set_standard_descriptor(int32_t descriptor, int32_t number);
 SM_API int32_t sm_relay(int32_t from, int32_t to, uint8_t *buffer, int32_t capacity);
 // A timer on the monotonic clock that becomes readable once, after so many milliseconds; close-on-exec; the caller owns it.
 SM_API int32_t sm_timer_create(int64_t milliseconds);
+// Sets a timer anew, readable once after so many milliseconds; negative: not readable until it is set again.
+SM_API int32_t sm_timer_arm(int32_t timer, int64_t milliseconds);
 // Sets or clears close-on-exec.
 SM_API int32_t sm_set_close_on_exec(int32_t descriptor, int32_t enabled);
 // setenv(3), or unsetenv(3) where value is null: what native code and programs that it starts see. Not thread-safe: only before others run.

@@ -166,14 +166,20 @@ int32_t sm_timer_create(int64_t milliseconds)
     int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (timer < 0)
         return -errno;
-    // All zero would disarm it: a time that is over fires at once.
-    struct itimerspec when = {.it_value = {milliseconds / 1000, milliseconds > 0 ? milliseconds % 1000 * 1000000 : 1}};
-    if (timerfd_settime(timer, 0, &when, NULL) < 0) {
-        int error = errno;
+    int32_t error = sm_timer_arm(timer, milliseconds > 0 ? milliseconds : 0);
+    if (error < 0)
         close(timer);
-        return -error;
-    }
-    return timer;
+    return error < 0 ? error : timer;
+}
+
+int32_t sm_timer_arm(int32_t timer, int64_t milliseconds)
+{
+    struct itimerspec when = { 0 };   // all zero disarms it, so a time that is over is a nanosecond
+    if (milliseconds > 0)
+        when.it_value = (struct timespec){ milliseconds / 1000, milliseconds % 1000 * 1000000 };
+    else if (milliseconds == 0)
+        when.it_value.tv_nsec = 1;
+    return timerfd_settime(timer, 0, &when, NULL) < 0 ? -errno : 0;
 }
 
 int32_t sm_environment_set(const char *name, const char *value)

@@ -166,6 +166,12 @@ static void a_timer_becomes_readable_when_its_time_is_over(void)
     CHECK_EQUAL(1, poll(both, 2, 5000));
     CHECK_EQUAL(POLLIN, both[0].revents);
     CHECK_EQUAL(FD_CLOEXEC, fcntl(sm_channel_duplicate(now), F_GETFD));
+    CHECK_EQUAL(0, sm_timer_arm(now, -1));
+    CHECK_EQUAL(0, sm_timer_arm(later, 1));
+    CHECK_EQUAL(1, poll(both, 2, 5000));
+    CHECK_EQUAL(0, both[0].revents);
+    CHECK_EQUAL(POLLIN, both[1].revents);
+    CHECK_EQUAL(-EBADF, sm_timer_arm(-1, 1));
 }
 
 static void the_environment_is_changed_for_native_code(void)

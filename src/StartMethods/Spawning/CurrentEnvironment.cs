@@ -3,49 +3,30 @@ using StartMethods.Interop;
 
 namespace StartMethods.Spawning;
 
-/// <summary>
-/// The environment of this process as a block for exec, kept for as long as nobody changes a variable: to see that nothing has changed takes
-/// half as long as building it anew, and leaves less for the collector.
-/// </summary>
+/// <summary>The environment of this process as a block for exec, kept for as long as nobody changes a variable.</summary>
 internal static class CurrentEnvironment
 {
-    private sealed record Snapshot(object?[] Variables, StringBlock Block);
+    private sealed record Snapshot(string? Text, StringBlock Block);
 
     private static volatile Snapshot? s_last;
 
     /// <summary>The block; shared, so never disposed by its user (the finalizer frees one that was replaced).</summary>
     internal static StringBlock Block()
     {
-        IDictionary variables = Environment.GetEnvironmentVariables();
-        Snapshot? last = s_last;
-        if (last is not null && IsSame(variables, last.Variables))
+        if (s_last is { Text: { } text } last && EnvironmentText.Is(text))
             return last.Block;
-        object?[] copy = new object?[variables.Count * 2];
-        List<string> lines = new(variables.Count);
-        int index = 0;
-        foreach (DictionaryEntry variable in variables)
-        {
-            (copy[index], copy[index + 1]) = (variable.Key, variable.Value);
-            index += 2;
-            lines.Add($"{variable.Key}={variable.Value}");
-        }
-        Snapshot fresh = new(copy, new StringBlock(lines));
+        // The text before the variables: if one is changed in between, the text is the older one, and the next start sees that it is.
+        Snapshot fresh = new(EnvironmentText.Read(), new StringBlock(Lines()));
         s_last = fresh;
         return fresh.Block;
     }
 
-    private static bool IsSame(IDictionary variables, object?[] known)
+    private static List<string> Lines()
     {
-        if (variables.Count * 2 != known.Length)
-            return false;
-        int index = 0;
-        IDictionaryEnumerator each = variables.GetEnumerator();
-        while (each.MoveNext())
-        {
-            if (!string.Equals((string)each.Key, (string?)known[index], StringComparison.Ordinal) || !string.Equals((string?)each.Value, (string?)known[index + 1], StringComparison.Ordinal))
-                return false;
-            index += 2;
-        }
-        return true;
+        IDictionary variables = Environment.GetEnvironmentVariables();
+        List<string> lines = new(variables.Count);
+        foreach (DictionaryEntry variable in variables)
+            lines.Add($"{variable.Key}={variable.Value}");
+        return lines;
     }
 }

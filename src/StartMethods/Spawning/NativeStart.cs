@@ -11,7 +11,7 @@ internal static class NativeStart
 
     internal static StartedProgram Start(SpawnInfo info, StandardStreams streams)
     {
-        _ = Reactor.Shared; // without a descriptor for it (EMFILE) nothing is started
+        _ = UnwatchedChildren.Current; // without descriptors for it and for the reactor (EMFILE) nothing is started
         Credentials credentials = Credentials.Resolve(info);
         using StdioWiring wiring = new(info, streams);
         SpawnCall call = new()

@@ -9,13 +9,13 @@ internal sealed class PidfdLifetime : ChildLifetime
     private readonly FileDescriptor _pidfd;
     private readonly Lock _watching = new();
     private ReactorWatch? _watch;
+    private bool _mustBeWatched;
     private int _blockedThreads;
 
     internal PidfdLifetime(int id, FileDescriptor pidfd) : base(id)
     {
         _pidfd = pidfd;
-        lock (_watching)
-            _watch = Reactor.Shared.Watch(pidfd, OnEnded);
+        UnwatchedChildren.Current.Add(this);
     }
 
     protected override int Descriptor => _pidfd.Number;
@@ -23,6 +23,8 @@ internal sealed class PidfdLifetime : ChildLifetime
     // A thread that blocks until the process ends reaps it itself: the reactor waking up beside it for nothing cost a tenth of a start.
     internal override bool WaitForExit(TimeSpan timeout)
     {
+        if (IsComplete)
+            return true; // the usual case where several are in flight; to learn it from the closed descriptor would cost an exception
         bool referenced = false;
         try
         {
@@ -44,6 +46,29 @@ internal sealed class PidfdLifetime : ChildLifetime
         }
     }
 
+    /// <summary>Has the reactor watch it from now on, unless it has ended.</summary>
+    /// <returns>Whether that is so; without, somebody has to ask again.</returns>
+    internal bool TryWatch()
+    {
+        lock (_watching)
+            _mustBeWatched = true;
+        try
+        {
+            Watch();
+            return true;
+        }
+        catch (StartMethodException)
+        {
+            return HasExited;
+        }
+    }
+
+    protected override void OnAwaited()
+    {
+        if (!_mustBeWatched)
+            WatchOrAsk();
+    }
+
     protected override void Release()
     {
         Unwatch();
@@ -54,18 +79,34 @@ internal sealed class PidfdLifetime : ChildLifetime
 
     private void EnterWait()
     {
-        if (Interlocked.Increment(ref _blockedThreads) == 1)
-            Unwatch();
+        lock (_watching)
+            _blockedThreads++;
+        Unwatch();
     }
 
     private void LeaveWait()
     {
-        if (Interlocked.Decrement(ref _blockedThreads) > 0 || Exited.IsCompleted)
-            return;
         lock (_watching)
-            _watch ??= Reactor.Shared.Watch(_pidfd, OnEnded);
-        if (Exited.IsCompleted)
-            Unwatch(); // reaped between the question and the watch, and released before it was there
+            _blockedThreads--;
+        if (_mustBeWatched && !IsComplete)
+            WatchOrAsk();
+    }
+
+    // Without room in the epoll set it stays among the unwatched children, which are asked at each tick.
+    private void WatchOrAsk()
+    {
+        if (!TryWatch())
+            UnwatchedChildren.Current.Add(this);
+    }
+
+    private void Watch()
+    {
+        lock (_watching)
+        {
+            // Who reaps it completes first and removes the watch then, under this lock: no watch can be left behind.
+            if (_blockedThreads == 0 && !IsComplete)
+                _watch ??= Reactor.Shared.Watch(_pidfd, OnEnded);
+        }
     }
 
     private void Unwatch()

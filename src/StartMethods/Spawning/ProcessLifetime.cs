@@ -14,7 +14,18 @@ internal abstract class ProcessLifetime
     internal abstract int Id { get; }
 
     /// <summary>Completes when the process has ended and its status was taken; never fails.</summary>
-    internal Task<ExitStatus> Exited => _exited.Task;
+    internal Task<ExitStatus> Exited
+    {
+        get
+        {
+            if (!_exited.Task.IsCompleted)
+                OnAwaited();
+            return _exited.Task;
+        }
+    }
+
+    /// <summary>Whether the status was taken; asks nobody.</summary>
+    protected bool IsComplete => _exited.Task.IsCompleted;
 
     /// <summary>Whether the process has ended; asks the system.</summary>
     internal bool HasExited => _exited.Task.IsCompleted || Poll();
@@ -34,6 +45,9 @@ internal abstract class ProcessLifetime
 
     /// <summary>Blocks the calling thread until the process has ended or the time is over (<see cref="Timeout.InfiniteTimeSpan"/>: for ever).</summary>
     internal abstract bool WaitForExit(TimeSpan timeout);
+
+    /// <summary>Somebody is about to wait for <see cref="Exited"/>: from now on the end must be noticed when it comes.</summary>
+    protected virtual void OnAwaited() { }
 
     /// <summary>Takes the status if the process has ended.</summary>
     protected abstract bool Poll();

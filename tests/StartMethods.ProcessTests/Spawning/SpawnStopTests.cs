@@ -91,4 +91,42 @@ public class SpawnStopTests : IsolatedProcessTest
             _ = SpawnedProcess.Start("true");
         await Eventually(() => Surroundings.Children().Count == before, "no zombie is left");
     }
+
+    [Test]
+    public void Waiting_for_a_program_that_was_reaped_meanwhile_throws_nothing_inside()
+    {
+        SpawnedProcess process = SpawnedProcess.Start("/bin/true");
+        Assert.That(process.Lifetime.Exited.Wait(TimeSpan.FromSeconds(20)), Is.True);
+        int thrown = 0, here = Environment.CurrentManagedThreadId;
+        void Count(object? sender, System.Runtime.ExceptionServices.FirstChanceExceptionEventArgs e) => thrown += Environment.CurrentManagedThreadId == here ? 1 : 0;
+        AppDomain.CurrentDomain.FirstChanceException += Count;
+        try
+        {
+            Assert.That(process.WaitForExit().ToString(), Is.EqualTo("exit 0"));
+        }
+        finally
+        {
+            AppDomain.CurrentDomain.FirstChanceException -= Count;
+        }
+        Assert.That(thrown, Is.Zero);
+    }
+
+    [Test]
+    public async Task Blocked_timed_and_asynchronous_waits_beside_each_other_all_see_the_end()
+    {
+        for (int i = 0; i < 50; i++)
+        {
+            // Ends before, at and after the tick from which on the reactor watches it.
+            SpawnedProcess process = SpawnedProcess.Start("/bin/sleep", $"0.{i:000}");
+            Task<ExitStatus> blocked = Task.Factory.StartNew(process.WaitForExit, TaskCreationOptions.LongRunning);
+            Task timed = Task.Factory.StartNew(() =>
+            {
+                while (!process.WaitForExit(TimeSpan.FromMilliseconds(3)))
+                    Limit.ThrowIfCancellationRequested();
+            }, TaskCreationOptions.LongRunning);
+            ExitStatus status = await process.WaitForExitAsync(Limit);
+            await timed.WaitAsync(Limit);
+            Assert.That((await blocked.WaitAsync(Limit), status.ToString()), Is.EqualTo((status, "exit 0")));
+        }
+    }
 }
