@@ -62,7 +62,13 @@ public static class ForkSafety
         return new ForkSafetyReport(threads, [.. SafetyFindings.Of(stack, threads, busyWorkers, isThorough)]);
     }
 
-    private static bool IsSafeOrPassing(ForkSafetyThread thread) => !thread.IsUnsafe || thread.Kind == ForkThreadKind.PoolBusy || (thread.Kind == ForkThreadKind.Main && !thread.IsBlocked);
+    private static bool IsSafeOrPassing(ForkSafetyThread thread) => thread switch
+    {
+        { IsUnsafe: false } or { Kind: ForkThreadKind.PoolBusy } or { Kind: ForkThreadKind.Main, IsBlocked: false } => true,
+        // A pool thread that is being born or ends has the runtime's name for it, but is not in the runtime's list.
+        { Kind: ForkThreadKind.Foreign, Name: { } name } => name.StartsWith(".NET ", StringComparison.Ordinal),
+        _ => false,
+    };
 
     // 1 + 2 + 4 + 8 + 16 ms, only where the fork would otherwise be refused or warned of.
     private const int Rechecks = 5;
