@@ -3,6 +3,8 @@ using System.Globalization;
 using StartMethods.Benchmarks;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (args is ["subject", .. var subject])
+    return ForkSubject.Run(subject);
 double scale = 1;
 string only = "";
 var names = new List<string>();

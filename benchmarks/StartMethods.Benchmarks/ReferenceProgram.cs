@@ -8,16 +8,28 @@ internal sealed class ReferenceProgram : IDisposable
 {
     private readonly Process _process;
     private readonly string _what;
+    private bool _saysHello;
 
-    private ReferenceProgram(string program, IEnumerable<string> arguments)
+    private ReferenceProgram(string program, IEnumerable<string> arguments, params (string Name, string Value)[] settings)
     {
         _what = $"{program} {string.Join(' ', arguments)}";
-        _process = Process.Start(new ProcessStartInfo(program, arguments)
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-        })!;
+        ProcessStartInfo info = new(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        foreach ((string name, string value) in settings)
+            info.Environment[name] = value;
+        _process = Process.Start(info)!;
     }
+
+    /// <summary>Starts this program itself, for a subject that must be a process of its own. Its first line is to be read by <see cref="Hello"/>.</summary>
+    internal static ReferenceProgram Own(params string[] arguments) => Own([], arguments);
+
+    /// <inheritdoc cref="Own(string[])"/>
+    internal static ReferenceProgram Own((string Name, string Value)[] settings, params string[] arguments) =>
+        new(Environment.ProcessPath!, [typeof(ReferenceProgram).Assembly.Location, .. arguments], settings) { _saysHello = true };
+
+    /// <summary>What a program of <see cref="Own(string[])"/> says first, when it is ready.</summary>
+    internal string Hello() => _hello ??= _process.StandardOutput.ReadLine() ?? throw new InvalidOperationException($"the subject '{_what}' did not start");
+
+    private string? _hello;
 
     /// <summary>Starts the program that was built from <c>benchmarks/native/NAME.c</c>; null, with a message, where there is no C compiler.</summary>
     internal static ReferenceProgram? C(string name, params string[] arguments)
@@ -43,6 +55,8 @@ internal sealed class ReferenceProgram : IDisposable
 
     private double[] Measure(int count)
     {
+        if (_saysHello)
+            Hello();
         _process.StandardInput.WriteLine(count);
         _process.StandardInput.Flush();
         string line = _process.StandardOutput.ReadLine()

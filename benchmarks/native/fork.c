@@ -1,7 +1,8 @@
-// Reference: a bare fork. usage: fork exit|child|forkpty [anonymous KB] [VMAs]
+// Reference: a bare fork. usage: fork exit|child|forkpty [anonymous KB] [VMAs] [threads]
 // exit: fork, _exit in the child, reaped. child: from the call to the child's first instruction. forkpty: as exit, on a pseudo-terminal.
 // With the KB and VMAs of a .NET process this is what fork costs before any runtime is revived.
 #include "reference.h"
+#include <pthread.h>
 #include <pty.h>
 #include <sys/wait.h>
 
@@ -60,6 +61,21 @@ static void mappings(long count)
             fail("mprotect");
 }
 
+static void *wait_for_ever(void *nothing)
+{
+    for (;;)
+        pause();
+    return nothing;
+}
+
+static void threads(long count)
+{
+    pthread_t thread;
+    for (long i = 0; i < count; i++)
+        if (pthread_create(&thread, NULL, wait_for_ever, NULL))
+            fail("pthread_create");
+}
+
 int main(int argc, char **argv)
 {
     child_time = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -67,6 +83,7 @@ int main(int argc, char **argv)
         fail("mmap");
     ballast((size_t)argument(argc, argv, 2, 0) << 10);
     mappings(argument(argc, argv, 3, 0));
+    threads(argument(argc, argv, 4, 0));
     const char *what = argc > 1 ? argv[1] : "exit";
     return serve(strcmp(what, "child") == 0 ? fork_child : strcmp(what, "forkpty") == 0 ? forkpty_exit : fork_exit);
 }
