@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ./build.sh [verb]: everything this repository does. Verbs: build (default), demo, test, bench, pack, stress, clean, native.
+# ./build.sh [verb]: everything this repository does. Verbs: build (default), demo, test, bench, pack, stress, fidelity, clean, native.
 set -euo pipefail
 cd "$(dirname "$0")"
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 MSBUILDDISABLENODEREUSE=1
@@ -52,6 +52,6 @@ case $verb in
   build) build ;;
   native) require_tools; native linux-x64 ;;
   clean) rm -rf "$artifacts"; say "clean" ;;
-  demo|test|bench|pack|stress) . "eng/$verb.sh" ;;
-  *) die "unknown verb '$verb': build, demo, test, bench, pack, stress, clean, native" ;;
+  demo|test|bench|pack|stress|fidelity) . "eng/$verb.sh" ;;
+  *) die "unknown verb '$verb': build, demo, test, bench, pack, stress, fidelity, clean, native" ;;
 esac

@@ -46,16 +46,26 @@ static int is_readable(const void *address, size_t size)
     return syscall(SYS_process_vm_readv, process, &local, 1, &first, 1, 0) == 1 && syscall(SYS_process_vm_readv, process, &local, 1, &last, 1, 0) == 1;
 }
 
-// The head of the list of {OS thread id, Thread*} tables that the runtime's activation handler reads. Ours is in it, with our Thread.
+// An entry of the table below: a thread's id (or what a fork has made of it: revive.c, new_entry) with the address of its Thread, or nothing.
+static int is_thread_entry(size_t tid, const char *thread)
+{
+    enum { SMALLEST_ADDRESS = 1 << 16, LARGEST_ID = 1 << 22 };
+    const size_t frozen = (size_t)1 << 40;
+    uintptr_t address = (uintptr_t)thread;
+    return (tid <= LARGEST_ID || (tid > frozen && tid - frozen <= LARGEST_ID))
+        && (address == 0 || (address >= SMALLEST_ADDRESS && address < (uintptr_t)1 << 47 && address % 8 == 0));
+}
+
+// The head of the list of {OS thread id, Thread*} tables that the runtime's activation handler reads. Ours is in it, with our Thread. Every entry is
+// looked at, the empty ones too: a pointer to something that lies right before or behind the table in memory sees the same threads, but also what malloc
+// keeps between the two. (One start of a web server in a hundred.)
 static int is_thread_map(const struct sm_thread_map *map, size_t self, const char *self_thread)
 {
     int hits = 0;
     if (!is_readable(map, sizeof *map))
         return 0;
     for (int i = 0; i < 256; i++) {
-        if (map->entries[i].tid == 0)
-            continue;
-        if (map->entries[i].tid > 1u << 22 && map->entries[i].tid < (size_t)1 << 40)
+        if (!is_thread_entry(map->entries[i].tid, map->entries[i].thread))
             return 0;
         if (map->entries[i].tid == self && map->entries[i].thread == self_thread)
             hits++;

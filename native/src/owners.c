@@ -69,14 +69,22 @@ static uint32_t rewrite_owner(const sm_run *run, int32_t *owner)
     return 1;
 }
 
+// The first eight bytes of a held mutex are two small numbers (how it is locked, how often), and so are those of a lock held for writing (three and
+// perhaps readers, waiting writers): one comparison rejects nearly every word, zero among them.
+static int may_begin_lock(uint64_t word)
+{
+    return word - 1 < ((uint64_t)(MAX_USERS + 1) << 32) && (uint32_t)word - 1 < 8 * MAX_USERS + 8;
+}
+
 SM_UNSANITIZED static uint32_t rewrite_range(const sm_run *run, char *start, char *end)
 {
     uint32_t rewritten = 0;
     for (char *at = start; at + sizeof(mutex) <= end; at += 8) {
-        mutex *candidate = (mutex *)at;
-        if (looks_owned(candidate))
-            rewritten += rewrite_owner(run, &candidate->owner);
-        else if ((candidate->lock & 7) == 3 && at + sizeof(rwlock) <= end && looks_written((rwlock *)at))
+        if (__builtin_expect(!may_begin_lock(*(uint64_t *)at), 1))
+            continue;
+        if (looks_owned((mutex *)at))
+            rewritten += rewrite_owner(run, &((mutex *)at)->owner);
+        else if (at + sizeof(rwlock) <= end && looks_written((rwlock *)at))
             rewritten += rewrite_owner(run, &((rwlock *)at)->writer);
     }
     return rewritten;
@@ -130,24 +138,25 @@ static int holds_native_locks(int index)
     return mapping->code || mapping->inode != 0 || mapping->heap || is_bss(index) || is_malloc_arena(mapping) || is_loader_heap(mapping);
 }
 
-// The slots themselves hold ids beside small numbers; they are ours and are skipped.
+// Without the engine's own tables: they hold ids beside small numbers, and most of their pages have never been touched.
+static uint32_t rewrite_without(const sm_run *run, char *start, char *end, const sm_range *tables, int count)
+{
+    if (count == 0)
+        return rewrite_range(run, start, end);
+    char *table = tables->start, *table_end = tables->end;
+    if (table_end <= start || table >= end)
+        return rewrite_without(run, start, end, tables + 1, count - 1);
+    uint32_t rewritten = start < table ? rewrite_without(run, start, table, tables + 1, count - 1) : 0;
+    return rewritten + (end > table_end ? rewrite_without(run, table_end, end, tables + 1, count - 1) : 0);
+}
+
 uint32_t sm__rewrite_owners(sm_run *run)
 {
+    const sm_range tables[] = { { (char *)sm__slots, (char *)(sm__slots + SM_MAX_THREADS) }, { (char *)sm__mappings, (char *)(sm__mappings + SM_MAX_RANGES) } };
     uint32_t rewritten = 0;
-    char *own = (char *)sm__slots, *own_end = (char *)(sm__slots + SM_MAX_THREADS);
     build_filter(run);
-    for (int i = 0; i < sm__mapping_count; i++) {
-        const sm_mapping *mapping = &sm__mappings[i];
-        if (!holds_native_locks(i))
-            continue;
-        if (mapping->end <= own || mapping->start >= own_end) {
-            rewritten += rewrite_range(run, mapping->start, mapping->end);
-        } else {
-            if (mapping->start < own)
-                rewritten += rewrite_range(run, mapping->start, own);
-            if (mapping->end > own_end)
-                rewritten += rewrite_range(run, own_end, mapping->end);
-        }
-    }
+    for (int i = 0; i < sm__mapping_count; i++)
+        if (holds_native_locks(i))
+            rewritten += rewrite_without(run, sm__mappings[i].start, sm__mappings[i].end, tables, 2);
     return rewritten;
 }

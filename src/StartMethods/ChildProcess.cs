@@ -31,7 +31,7 @@ public partial class ChildProcess : IAsyncDisposable
     }
 
     /// <summary>The children of this process that have not ended yet. Python: <c>multiprocessing.active_children</c>.</summary>
-    public static IReadOnlyCollection<ChildProcess> Active => [.. Alive.Keys];
+    public static IReadOnlyCollection<ChildProcess> Active => [.. Alive.Keys.Where(child => !child._session.Ended.IsCompleted)];   // it leaves the set a moment after its end is told
 
     /// <summary>What this process is, inside a child; null in a process that is not a child of this library.</summary>
     public static CurrentChild? Current => ChildContext.Current is { } context ? s_current ??= new CurrentChild(context) : null;

@@ -60,17 +60,46 @@ internal static class ForkLoop
         return whole == count ? 0 : 1;
     }
 
-    /// <summary>Runs a scenario <c>count</c> times; stops at the first that goes wrong.</summary>
-    internal static int Run(string verb, Func<string?> scenario, int count)
+    /// <summary>One fork, by the way that applications take; null, or what was wrong with the child.</summary>
+    internal static string? One(Func<int> body, TimeSpan limit, out ForkMeasures measures)
     {
-        for (int i = 0; i < count; i++)
-            if (scenario() is { } wrong)
-            {
-                Console.WriteLine($"{verb}: {i}/{count} as expected; then {wrong}");
-                return 1;
-            }
-        Console.WriteLine($"{verb}: {count}/{count} as expected");
-        return 0;
+        measures = default;
+        ForkOutcome outcome;
+        try
+        {
+            outcome = ForkOperation.Run(new ForkOptions { Policy = UnsafeForkPolicy.Allow });
+        }
+        catch (StartMethodException e)
+        {
+            return e.Message;
+        }
+        if (outcome.IsChild)
+            Leave(body);
+        measures = outcome.Measures;
+        ProcessLifetime child = ProcessLifetime.OfChild(outcome.ProcessId, outcome.Pidfd);
+        bool ended = child.WaitForExit(limit);
+        if (!ended)
+        {
+            child.Signal(9);
+            child.WaitForExit(Timeout.InfiniteTimeSpan);
+        }
+        return !ended ? "HANG" : child.Status!.Value.Code == 0 ? null : child.Status.ToString();
+    }
+
+    /// <summary>Runs a scenario <c>count</c> times; gives up after three that went wrong, since each may have taken its whole time limit.</summary>
+    internal static int Run(string verb, Func<int, string?> scenario, int count)
+    {
+        int right = 0;
+        List<string> wrong = [];
+        for (int i = 0; i < count && wrong.Count < 3; i++)
+        {
+            if (scenario(i) is { } text)
+                wrong.Add(text);
+            else
+                right++;
+        }
+        Console.WriteLine($"{verb}: {right}/{right + wrong.Count} as expected{string.Concat(wrong.Select(text => $"\n  {text}"))}");
+        return wrong.Count;
     }
 
     private static void Leave(Func<int> body)

@@ -17,5 +17,5 @@ foreach (string verb in verbs)
 Parents.Become(Environment.GetEnvironmentVariable("FORKCHILD_PARENT") ?? "plain");
 int wrong = 0;
 foreach (string verb in verbs)
-    wrong |= Verbs.All.TryGetValue(verb, out Func<int>? body) ? ForkLoop.Run(verb, body, count) : ForkLoop.Run(verb, Scenarios.All[verb], count);
-return wrong;
+    wrong += Verbs.All.TryGetValue(verb, out Func<int>? body) ? ForkLoop.Run(verb, body, count) : ForkLoop.Run(verb, Scenarios.All[verb], count);
+return wrong == 0 ? 0 : 1;

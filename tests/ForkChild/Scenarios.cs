@@ -10,16 +10,20 @@ namespace StartMethods.ForkChild;
 /// <summary>What needs both sides: signals, crashes, exits, generations, random numbers. Each runs once and returns null, or what went wrong.</summary>
 internal static class Scenarios
 {
-    internal static readonly Dictionary<string, Func<string?>> All = new()
+    /// <summary>Each is called with the number of the fork, so that its variants take turns.</summary>
+    internal static readonly Dictionary<string, Func<int, string?>> All = new()
     {
         ["signals"] = Signals,
         ["handled-signals"] = HandledSignals,
-        ["crashes"] = Crashes,
+        ["unhandled"] = Unhandled,
+        ["failfast"] = _ => Expect(Fork(() => { Environment.FailFast("expected by the test"); return 0; }), "killed by SIGABRT", "FailFast"),
+        ["stack-overflow"] = StackOverflow,
         ["exits"] = Exits,
-        ["generations"] = Generations,
+        ["generations"] = _ => Expect(Fork(() => Generation(2)), "exit 0", "three generations"),
         ["random"] = RandomNumbers,
         ["parked-spin"] = ParkedSpin,
-        ["console"] = () => null,
+        ["console"] = ConsoleText,
+        ["console-handlers"] = CancelKey,
     };
 
     private static ProcessLifetime Fork(Func<int> body, ForkFlags flags = ForkFlags.None)
@@ -53,60 +57,73 @@ internal static class Scenarios
         return 77;
     }
 
+    private static readonly (int Number, string Name)[] Numbers = [(15, "SIGTERM"), (2, "SIGINT"), (3, "SIGQUIT"), (1, "SIGHUP"), (10, "SIGUSR1")];
+
     /// <summary>With the default actions each signal ends the child it is sent to, and nobody else.</summary>
-    private static string? Signals()
+    private static string? Signals(int variant)
     {
-        foreach ((int number, string name) in new[] { (15, "SIGTERM"), (2, "SIGINT"), (3, "SIGQUIT"), (1, "SIGHUP"), (10, "SIGUSR1") })
-        {
-            ProcessLifetime child = Fork(WaitForever);
-            child.Signal(number);
-            if (Expect(child, $"killed by {name}", name) is { } wrong)
-                return wrong;
-        }
-        return null;
+        (int number, string name) = Numbers[variant % Numbers.Length];
+        ProcessLifetime child = Fork(WaitForever);
+        child.Signal(number);
+        return Expect(child, $"killed by {name}", name);
     }
 
     /// <summary>A handler that was registered before the fork runs in the process that the signal was sent to, and only there.</summary>
-    private static string? HandledSignals()
+    private static string? HandledSignals(int variant)
     {
-        int handled = 0;
+        int number = Numbers[variant % Numbers.Length].Number, handled = 0;
         using SemaphoreSlim seen = new(0);
-        void Handle(PosixSignalContext context)
+        using PosixSignalRegistration registration = PosixSignalRegistration.Create((PosixSignal)number, context =>
         {
             context.Cancel = true;
             Interlocked.Increment(ref handled);
             seen.Release();
-        }
-        using PosixSignalRegistration hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Handle);
-        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Handle);
-        foreach (int number in new[] { 1, 15 })
+        });
+        using AnonymousPipeServerStream ready = new(PipeDirection.In);
+        ProcessLifetime child = Fork(() =>
         {
-            using AnonymousPipeServerStream ready = new(PipeDirection.In);
-            ProcessLifetime child = Fork(() =>
-            {
-                using SafeHandle writer = ready.ClientSafePipeHandle;
-                RandomAccessWrite(writer);
-                for (int i = 0; i < 4; i++)
-                {
-                    if (!seen.Wait(5000))
-                        return 10 + i;
-                    RandomAccessWrite(writer);
-                }
-                return handled == 4 ? 0 : 20;
-            });
-            ready.DisposeLocalCopyOfClientHandle();   // a child that dies ends the stream
-            ready.ReadByte();
+            using SafeHandle writer = ready.ClientSafePipeHandle;
+            RandomAccessWrite(writer);
             for (int i = 0; i < 4; i++)
             {
-                child.Signal(number);
-                ready.ReadByte();   // two pending signals of one number are one: the next when this one was handled
+                if (!seen.Wait(5000))
+                    return 10 + i;
+                RandomAccessWrite(writer);
             }
-            if (Expect(child, "exit 0", $"signal {number}") is { } wrong)
-                return wrong;
-            if (handled != 0)
-                return $"signal {number}: {handled} of the child's signals were handled in the parent";
+            return handled == 4 ? 0 : 20;
+        });
+        ready.DisposeLocalCopyOfClientHandle();   // a child that dies ends the stream
+        ready.ReadByte();
+        for (int i = 0; i < 4; i++)
+        {
+            child.Signal(number);
+            ready.ReadByte();   // two pending signals of one number are one: the next when this one was handled
         }
-        return null;
+        return Expect(child, "exit 0", $"signal {number}") ?? (handled == 0 ? null : $"signal {number}: {handled} of the child's signals were handled in the parent");
+    }
+
+    /// <summary>Control-C is the child's alone where Console has a handler that the parent had registered.</summary>
+    private static string? CancelKey(int variant)
+    {
+        int handled = 0;
+        using ManualResetEventSlim pressed = new();
+        void OnCancel(object? sender, ConsoleCancelEventArgs e)
+        {
+            e.Cancel = true;
+            Interlocked.Increment(ref handled);
+            pressed.Set();
+        }
+        Console.CancelKeyPress += OnCancel;
+        try
+        {
+            ProcessLifetime child = Fork(() => pressed.Wait(5000) && handled == 1 ? 0 : 3);
+            child.Signal(variant % 2 == 0 ? 2 : 3);
+            return Expect(child, "exit 0", "control-C") ?? (handled == 0 ? null : "the child's control-C was handled in the parent");
+        }
+        finally
+        {
+            Console.CancelKeyPress -= OnCancel;
+        }
     }
 
     private static void RandomAccessWrite(SafeHandle pipe)
@@ -115,23 +132,51 @@ internal static class Scenarios
         stream.WriteByte(1);
     }
 
-    private static string? Crashes() =>
-        Expect(Fork(() => { Task.Run(() => { new Thread(() => throw new InvalidOperationException("expected by the test")).Start(); }).Wait(); return WaitForever(); }), "killed by SIGABRT", "unhandled exception")
-        ?? Expect(Fork(() => { Environment.FailFast("expected by the test"); return 0; }), "killed by SIGABRT", "FailFast")
-        ?? Expect(Fork(() => Deep(0)), "killed by SIGABRT", "stack overflow")
-        ?? Expect(Fork(() => Task.Run(() => Deep(0)).Result), "killed by SIGABRT", "stack overflow of a pool thread");
+    private static string? Unhandled(int variant)
+    {
+        static void Throw() => throw new InvalidOperationException("expected by the test");
+        Func<int> body = (variant % 3) switch
+        {
+            0 => () => { new Thread(Throw).Start(); return WaitForever(); },
+            1 => () => { ThreadPool.UnsafeQueueUserWorkItem(_ => Throw(), null); return WaitForever(); },
+            _ => () => { using Timer timer = new(_ => Throw(), null, 1, Timeout.Infinite); return WaitForever(); },
+        };
+        return Expect(Fork(body), "killed by SIGABRT", $"unhandled exception {variant % 3}");
+    }
+
+    private static string? StackOverflow(int variant) =>
+        variant % 2 == 0 ? Expect(Fork(() => Deep(0)), "killed by SIGABRT", "stack overflow")
+        : Expect(Fork(() => Task.Run(() => Deep(0)).Result), "killed by SIGABRT", "stack overflow of a pool thread");
 
     private static int Deep(int n) => Deep(n + 1) + Deep(n + 2);
 
-    private static string? Exits()
+    private static string? Exits(int variant)
     {
-        foreach (int code in new[] { 0, 1, 5, 255 })
-            if ((Expect(Fork(() => { Environment.Exit(code); return 98; }), $"exit {code}", $"Environment.Exit({code})") ?? Expect(Fork(() => code), $"exit {code}", $"exit {code}")) is { } wrong)
-                return wrong;
-        return null;
+        int code = new[] { 0, 1, 5, 255 }[variant / 2 % 4];
+        return variant % 2 == 0 ? Expect(Fork(() => { Environment.Exit(code); return 98; }), $"exit {code}", $"Environment.Exit({code})") : Expect(Fork(() => code), $"exit {code}", $"exit {code}");
     }
 
-    private static string? Generations() => Expect(Fork(() => Generation(5)), "exit 0", "five generations");
+    /// <summary>What a child writes with Console arrives once, and after what its parent wrote before the fork.</summary>
+    private static string? ConsoleText(int variant)
+    {
+        using AnonymousPipeServerStream pipe = new(PipeDirection.In);
+        using StreamReader reader = new(pipe);
+        ProcessLifetime child = Fork(() =>
+        {
+            if (Dup2((int)pipe.ClientSafePipeHandle.DangerousGetHandle(), 1) < 0)
+                return 1;
+            InheritedConsole.Forget();   // as in every child that gets standard streams of its own
+            Console.WriteLine($"child {variant}");
+            Console.Out.Flush();
+            return 0;
+        });
+        pipe.DisposeLocalCopyOfClientHandle();
+        string text = reader.ReadToEnd();
+        return Expect(child, "exit 0", "console") ?? (text == $"child {variant}\n" ? null : $"console: '{text}'");
+    }
+
+    [DllImport("libc", EntryPoint = "dup2")]
+    private static extern int Dup2(int from, int to);
 
     private static int Generation(int left)
     {
@@ -147,7 +192,7 @@ internal static class Scenarios
     }
 
     /// <summary>Two children and their parent draw different numbers.</summary>
-    private static string? RandomNumbers()
+    private static string? RandomNumbers(int variant)
     {
         Random.Shared.Next();
         HashSet<long> seen = [];
@@ -173,7 +218,7 @@ internal static class Scenarios
     }
 
     /// <summary>A pool worker that was parked at the fork runs a tight loop in the child: a collection must still be able to stop it.</summary>
-    private static string? ParkedSpin()
+    private static string? ParkedSpin(int variant)
     {
         ThreadPool.SetMinThreads(3, 3);
         Parallel.For(0, 12, _ => Thread.SpinWait(50_000));

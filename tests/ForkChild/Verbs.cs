@@ -1,7 +1,9 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Linq.Expressions;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime;
 using System.Runtime.CompilerServices;
 
 namespace StartMethods.ForkChild;
@@ -15,13 +17,16 @@ internal static class Verbs
         ["collect"] = Collect,
         ["finalizers"] = Finalizers,
         ["jit"] = Jit,
+        ["tiers"] = Tiers,
         ["exceptions"] = Exceptions,
         ["tasks"] = Tasks,
         ["threads"] = Threads,
         ["parallel"] = ParallelLoops,
         ["timers"] = Timers,
         ["sockets"] = Sockets,
+        ["files"] = Files,
         ["process"] = StartProcess,
+        ["culture"] = Culture,
         ["spin"] = Spin,
         ["pid"] = Pid,
         ["work"] = () => Collect() | Finalizers() | Jit() | Exceptions() | Tasks() | Spin(),
@@ -76,6 +81,31 @@ internal static class Verbs
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static int Step(int i) => i & 1;
+
+    /// <summary>Methods that are called often are compiled again, by the runtime's own thread.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]   // this loop itself is never compiled again
+    private static int Tiers()
+    {
+        if (Environment.GetEnvironmentVariable("DOTNET_TieredCompilation") == "0")
+            return 0;
+        Stopwatch time = Stopwatch.StartNew();
+        long before = long.MaxValue;
+        for (int pass = 0; time.ElapsedMilliseconds < 10_000; pass++, Thread.Sleep(1))
+        {
+            for (int i = 0; i < 100; i++)
+                Warming<Unused>(i);
+            if (pass == 3)
+                before = JitInfo.GetCompiledMethodCount();
+            if (JitInfo.GetCompiledMethodCount() > before)
+                return 0;
+        }
+        return 5;
+    }
+
+    private struct Unused;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int Warming<T>(int i) => Step(i) + Unsafe.SizeOf<T>();
 
     private static int Exceptions()
     {
@@ -147,6 +177,23 @@ internal static class Verbs
         return 0;
     }
 
+    private static int Files()
+    {
+        string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        using (FileStream stream = new(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 4096, FileOptions.Asynchronous))
+        {
+            stream.WriteAsync(new byte[10_000]).AsTask().Wait();
+            stream.Position = 0;
+            if (stream.ReadAsync(new byte[10_000]).AsTask().Result == 0)
+                return 1;
+        }
+        File.Move(path, path + ".moved");
+        File.WriteAllText(path + ".moved", "text");
+        int right = File.ReadAllTextAsync(path + ".moved").Result == "text" ? 0 : 1;
+        File.Delete(path + ".moved");
+        return right;
+    }
+
     private static int StartProcess()
     {
         using Process process = Process.Start("/bin/sh", "-c \"exit 7\"");
@@ -166,4 +213,17 @@ internal static class Verbs
     }
 
     private static int Pid() => Environment.ProcessId.ToString() == Path.GetFileName(File.ResolveLinkTarget("/proc/self", false)!.Name) ? 0 : 1;
+
+    /// <summary>Formats, comparisons and time zones, of a culture that the parent has never used as well.</summary>
+    private static int Culture()
+    {
+        CultureInfo culture = CultureInfo.GetCultureInfo("de-DE"), other = CultureInfo.GetCultureInfo("tr-TR");
+        bool invariant = AppContext.TryGetSwitch("System.Globalization.Invariant", out bool on) && on;
+        if (!invariant && (1234.5.ToString("N1", culture) != "1.234,5" || "I".ToLower(other) != "ı" || string.Compare("a", "B", culture, CompareOptions.None) >= 0))
+            return 1;
+        DateTime utc = new(2026, 7, 1, 12, 0, 0, DateTimeKind.Utc);
+        if (TimeZoneInfo.ConvertTimeFromUtc(utc, TimeZoneInfo.Local) - utc != TimeZoneInfo.Local.GetUtcOffset(utc))
+            return 2;
+        return DateTime.Now > DateTime.UnixEpoch && Task.Run(() => CultureInfo.CurrentCulture.Name).Result == CultureInfo.CurrentCulture.Name ? 0 : 3;
+    }
 }

@@ -1,96 +1,74 @@
-using System.Text;
-using StartMethods.Tests.Layout;
+using System.Runtime.InteropServices;
 
 namespace StartMethods.ProcessTests.Forking;
 
 /// <summary>
-/// A forked child is a whole runtime: what children do (rows) under every setting that changes what there is to repair (columns), by the
-/// program ForkChild, which forks itself. A stress run forks up to 200 times a cell and writes docs/fork-fidelity.md.
+/// A forked child is a whole runtime: what children do (rows) under every setting that changes what there is to repair (columns), on each runtime that
+/// ./build.sh fidelity has laid out, by the programs ForkChild and ForkWeb, which fork themselves. That command also writes docs/fork-fidelity.md.
 /// </summary>
 [Category("Stress")]
 [CancelAfter(900_000)]
-public class FidelityTests : IsolatedProcessTest
+public class FidelityTests : ForkProgramTests
 {
-    private const string Rows = "nothing,collect,finalizers,jit,exceptions,tasks,threads,parallel,timers,sockets,process,spin,pid,work";
-    private const string Scenarios = "signals,handled-signals,crashes,exits,generations,random,parked-spin";
+    private const string Rows = "nothing,collect,finalizers,jit,tiers,exceptions,tasks,threads,parallel,timers,sockets,files,process,culture,spin,pid,work";
+    private const string Scenarios = "signals,handled-signals,console,console-handlers,random,parked-spin,exits,unhandled,failfast,stack-overflow,generations";
 
-    private static readonly int Factor = int.TryParse(Environment.GetEnvironmentVariable("STARTMETHODS_STRESS"), out int factor) ? factor : 1;
-    private static readonly SortedDictionary<string, Dictionary<string, string>> Table = [];
+    private static readonly (string Column, string Setting)[] Settings =
+    [
+        ("default", ""), ("server GC", "DOTNET_gcServer=1"), ("GC not concurrent", "DOTNET_gcConcurrent=0"), ("no tiers", "DOTNET_TieredCompilation=0"),
+        ("no PGO", "DOTNET_TieredPGO=0"), ("gen0 of 64 KB", "DOTNET_GCgen0size=10000"), ("GCStress=2", "DOTNET_GCStress=2"), ("W^X off", "DOTNET_EnableWriteXorExecute=0"),
+        ("diagnostics off", "DOTNET_EnableDiagnostics=0"),
+    ];
 
-    private static string ForkChild { get; } = Path.Combine(AppContext.BaseDirectory.Replace("StartMethods.ProcessTests", "ForkChild"), "ForkChild.dll");
+    // "" is the installed runtime; the others take hours, and are meant only where that command asks for them.
+    private static IEnumerable<string> Versions() =>
+        Environment.GetEnvironmentVariable("STARTMETHODS_FORK_RUNTIMES") is { } versions ? versions.Split(' ') : [""];
 
-    private static int Forks => Math.Min(200, 2 * Factor);
+    private static IEnumerable<TestCaseData> Cells() =>
+        from runtime in Versions()
+        from setting in Settings
+        select new TestCaseData(runtime, setting.Column, setting.Setting);
 
-    [OneTimeSetUp]
-    public void OnlyWhereThisRuntimeCanBeForked()
+    private static IEnumerable<TestCaseData> CellsTogether() => Factor == 1 ? Cells().Take(1) : Cells();
+
+    /// <summary>What a child does by itself: a few forks of each.</summary>
+    [TestCaseSource(nameof(Cells))]
+    public async Task A_forked_child_is_a_whole_runtime(string runtime, string column, string setting)
     {
-        if (StartMethod.Fork.UnsupportedReason is { } reason)
-            Assert.Ignore(reason);
+        int forks = Math.Min(200, 2 * Factor);
+        string[] plain = await Fork("ForkChild", [Rows, $"{forks}"], [], [setting], runtime);
+        string[] web = await Fork("ForkWeb", ["http", $"{forks}"], [], [setting], runtime);
+        Record(runtime, column, "alone", [.. plain, .. web], 2 + Rows.Split(',').Length);
     }
 
-    [TestCase("default", "")]
-    [TestCase("server GC", "DOTNET_gcServer=1")]
-    [TestCase("GC not concurrent", "DOTNET_gcConcurrent=0")]
-    [TestCase("no tiers", "DOTNET_TieredCompilation=0")]
-    [TestCase("no PGO", "DOTNET_TieredPGO=0")]
-    [TestCase("gen0 of 64 KB", "DOTNET_GCgen0size=10000")]
-    [TestCase("GCStress=2", "DOTNET_GCStress=2")]
-    [TestCase("W^X off", "DOTNET_EnableWriteXorExecute=0")]
-    [TestCase("diagnostics off", "DOTNET_EnableDiagnostics=0")]
-    public async Task A_forked_child_is_a_whole_runtime(string column, string setting)
-    {
-        Dictionary<string, string> cells = Table[column] = [];
-        foreach (string line in await Fork("warm", Rows, Forks, setting))
-        {
-            int colon = line.IndexOf(':', StringComparison.Ordinal);
-            if (colon > 0 && line[0] != ' ')
-                cells[line[..colon]] = line[(colon + 2)..line.IndexOf(' ', colon + 2)];
-        }
-        Assert.That(cells, Has.Count.EqualTo(Rows.Split(',').Length));
-    }
-
-    [Test]
-    public async Task Signals_crashes_exits_and_generations_are_those_of_the_child_alone() => await Fork("warm", Scenarios, Math.Min(20, Factor), "");
+    /// <summary>What needs both sides: signals, exits, crashes, generations. In an everyday run under the default settings only.</summary>
+    [TestCaseSource(nameof(CellsTogether))]
+    public async Task Signals_crashes_exits_and_generations_are_those_of_the_child_alone(string runtime, string column, string setting) =>
+        Record(runtime, column, "together", await Fork("ForkChild", [Scenarios, $"{Math.Min(200, Math.Max(6, 2 * Factor))}"], [], [setting], runtime), Scenarios.Split(',').Length);
 
     /// <summary>Threads that hold the runtime's own locks when they are parked: fails without the repair of owners in loader heaps (a hang in about 100).</summary>
     [Test]
     public async Task Children_of_a_process_that_compiles_all_the_time_are_whole() =>
-        await Fork("warm,jitting", "work", Math.Min(500, 5 * Factor), "FORKCHILD_FLAGS=ReviveAll");
+        await Fork("ForkChild", ["work", $"{Math.Min(500, 5 * Factor)}"], "FORKCHILD_PARENT=warm,jitting", "FORKCHILD_FLAGS=ReviveAll");
 
     /// <summary>Process ids are found although the id 1 stands everywhere.</summary>
     [Test]
-    public async Task A_process_1_of_a_container_forks_too() => await Fork("warm", "work,pid,process", Math.Min(100, 2 * Factor), "", Container);
+    public async Task A_process_1_of_a_container_forks_too() => await Fork("ForkChild", ["work,pid,process", $"{Math.Min(100, 2 * Factor)}"], Container, []);
 
     /// <summary>Thread ids are as small there as any counter: fails in nine children of ten if data that merely resembles a held lock is taken for one.</summary>
     [Test]
     public async Task A_busy_process_1_of_a_container_forks_too() =>
-        await Fork("warm,jitting", "work,pid,process", Math.Min(100, 5 * Factor), "FORKCHILD_FLAGS=ReviveAll", Container);
+        await Fork("ForkChild", ["work,pid,process", $"{Math.Min(100, 5 * Factor)}"], Container, ["FORKCHILD_PARENT=warm,jitting", "FORKCHILD_FLAGS=ReviveAll"]);
 
     private static readonly string[] Container = ["unshare", "--pid", "--fork", "--mount-proc"];
 
-    private static async Task<string[]> Fork(string parent, string verbs, int count, string setting, params string[] launcher)
+    // One file for a cell, so that a table of many hours of forks can be made in pieces: eng/fidelity.sh puts them together.
+    private static void Record(string runtime, string column, string part, string[] lines, int rows)
     {
-        string[] command = [.. launcher, "dotnet", ForkChild, verbs, $"{count}"];
-        SpawnInfo info = new(command[0], command[1..]);
-        info.Environment["DOTNET_DbgEnableMiniDump"] = null;
-        info.Environment["FORKCHILD_PARENT"] = parent;
-        info.Limits[ResourceLimit.CoreSize] = 0;   // crashes are rows, not findings
-        if (setting.Split('=') is [string name, string value])
-            info.Environment[name] = value;
-        SpawnOutput output = await SpawnedProcess.RunAsync(info, new SpawnRunOptions { Timeout = TimeSpan.FromMinutes(10) }, Limit);
-        Assert.That(output.ExitStatus.ToString(), Is.EqualTo("exit 0"), $"{output.Text}\n{output.Error}");
-        return output.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-    }
-
-    [OneTimeTearDown]
-    public void WriteTheTable()
-    {
-        if (Forks < 40 || Table.Count < 9 || Table.Values.Any(column => column.Count == 0))
-            return;
-        StringBuilder text = new($"# What a forked child can do\n\nWritten by `./build.sh stress {Factor} FullyQualifiedName~FidelityTests`: children that were whole / forks, "
-            + $"on {System.Runtime.InteropServices.RuntimeInformation.FrameworkDescription}.\n\n|  | {string.Join(" | ", Table.Keys)} |\n|---|{string.Concat(Table.Select(_ => "---|"))}\n");
-        foreach (string row in Rows.Split(','))
-            text.Append($"| {row} | {string.Join(" | ", Table.Values.Select(cells => cells[row]))} |\n");
-        File.WriteAllText(Path.Combine(Repository.Root, "docs", "fork-fidelity.md"), text.ToString());
+        string[] cells = [.. from line in lines where line[0] != ' ' && line.Contains(": ", StringComparison.Ordinal) select $"{line[..line.IndexOf(':', StringComparison.Ordinal)]}\t{line.Split(' ')[1]}"];
+        Assert.That(cells, Has.Length.EqualTo(rows));
+        string folder = Path.Combine(Path.GetDirectoryName(Runtimes)!, "fork-fidelity", runtime.Length > 0 ? runtime : RuntimeInformation.FrameworkDescription.Split(' ')[^1]);
+        Directory.CreateDirectory(folder);
+        File.WriteAllLines(Path.Combine(folder, $"{column}.{part}"), cells);
     }
 }

@@ -99,13 +99,14 @@ internal static class ForkMethodVerbs
 
     private static async Task<int> Many(int count)
     {
-        int sum = 0;
+        int sum = 0, active = 0;
         for (int i = 0; i < count; i++)
         {
             int number = i;
             sum += await ChildProcess.RunAsync(() => number, Forked);
+            active += ChildProcess.Active.Count;
         }
-        Console.WriteLine($"{sum} {Directory.GetFiles("/proc/self/fd").Length < 60} {ChildProcess.Active.Count}");
+        Console.WriteLine($"{sum} {Directory.GetFiles("/proc/self/fd").Length < 60} {active}");
         return 0;
     }
 }

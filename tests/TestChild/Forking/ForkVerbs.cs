@@ -18,6 +18,7 @@ internal static partial class ForkVerbs
         verbs["fork-user-thread"] = arguments => Now(() => UserThread(arguments[0]));
         verbs["fork-foreign-thread"] = arguments => Now(() => ForeignThread(arguments[0]));
         verbs["fork-busy-pool"] = _ => Now(BusyPool);
+        verbs["fork-pool-churn"] = _ => Now(PoolChurn);
         verbs["fork-sockets"] = _ => Now(PendingSocket);
         verbs["fork-hooks"] = _ => Now(Hooks);
         verbs["fork-hook-throws"] = _ => Now(HookThrows);
@@ -154,6 +155,19 @@ internal static partial class ForkVerbs
             seen.Add(e.Message);
         }
         return $"{status}|{string.Join('\n', seen)}";
+    }
+
+    // DOTNET_ThreadPool_ThreadTimeoutMs=1: workers are born and die all the time.
+    private static string PoolChurn()
+    {
+        for (int i = 0; i < 300; i++)
+        {
+            Task.WaitAll([Task.Run(() => Thread.SpinWait(1000)), Task.Run(() => Thread.SpinWait(1000))]);
+            Thread.Sleep(1);
+            if (ForkSafety.Inspect() is { IsSafe: false } report)
+                return $"{i}: {report}";
+        }
+        return "always safe";
     }
 
     private static string BusyPool()
