@@ -367,6 +367,8 @@ SM_API int32_t sm_message_pair(int32_t ends[2]);
 SM_API int32_t sm_circumstances_take(const char *directory, sm_circumstances *taken);
 // Gives them to this process; the descriptors stay the caller's. step: SM_BECOME_* that failed.
 SM_API int32_t sm_circumstances_become(const sm_circumstances *wanted, uint32_t *step);
+// Gives memory that was freed back to the system, where the C library can: malloc_trim(3).
+SM_API void sm_memory_trim(void);
 // Makes "A=1\0B=2\0" the whole environment that the C library knows. Not thread-safe: only before others run.
 SM_API int32_t sm_environment_replace(const char *block, uint64_t length);
 

@@ -38,6 +38,9 @@ public sealed class ChildLaunch
     /// <summary>What the three standard descriptors of the child are to be.</summary>
     internal ChildStreams Streams => _streams;
 
+    /// <summary>The function that the child is to run.</summary>
+    internal Function Function => Function.Of(_job.Body);
+
     /// <summary>Whether the job was asked for in its written form, so that it must be sent to the child.</summary>
     internal bool IsEncoded => _payload is not null;
 

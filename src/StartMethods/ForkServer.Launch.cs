@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 using StartMethods.Channels;
 using StartMethods.ForkServers;
+using StartMethods.Payloads;
 using StartMethods.Spawning;
 
 namespace StartMethods;
@@ -40,7 +41,18 @@ public sealed partial class ForkServer
             return launch.Start(launch.CreateSpawnInfo());
         }
         launch.Channel.Post(assignment);
+        Teach(launch.Function);
         return new SpawnedProcess(child);
+    }
+
+    private void Teach(Function function)
+    {
+        ServerState state = State;
+        ServerConnection? server;
+        lock (state.Gate)
+            server = state.Current;
+        if (server is { IsAlive: true, Ready.IsCompletedSuccessfully: true })
+            server.Learn(function);
     }
 
     /// <summary>Null: this runtime cannot be forked.</summary>

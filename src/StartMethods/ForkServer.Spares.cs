@@ -1,3 +1,4 @@
+using StartMethods.Channels;
 using StartMethods.ForkServers;
 using StartMethods.Spawning;
 
@@ -19,11 +20,32 @@ public sealed partial class ForkServer
             if (spare is null)
                 return null;
             bool taken = spare.Assign(channel);
-            OrderSpares();
+            OrderSparesSoon(state);
             if (taken)
                 return spare.Process;
         }
     }
+
+    // Not at once: forking the next child would take the processors from the one that was just handed over.
+    private void OrderSparesSoon(ServerState state)
+    {
+        lock (state.Gate)
+        {
+            if (!state.IsEnded)
+                state.Refill ??= Deadline.After(RefillPause, () => Refill(state));
+        }
+    }
+
+    private void Refill(ServerState state)
+    {
+        Deadline? elapsed;
+        lock (state.Gate)
+            (elapsed, state.Refill) = (state.Refill, null);
+        elapsed?.Dispose();
+        OrderSpares();
+    }
+
+    private static readonly TimeSpan RefillPause = TimeSpan.FromMilliseconds(3);
 
     /// <summary>Asks the server for as many spare children as are missing. Waits for nothing; without a server there are none.</summary>
     private void OrderSpares()

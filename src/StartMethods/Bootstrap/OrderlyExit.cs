@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Reflection;
 using System.Runtime.CompilerServices;
 using StartMethods.Interop;
+using StartMethods.Threads;
 
 namespace StartMethods.Bootstrap;
 
@@ -28,7 +28,7 @@ internal static class OrderlyExit
         {
             FlushConsoleIfUsed();
             if (runHandlers)
-                RunProcessExitHandlers();
+                ExitHandlers.Run();
         }
         catch (Exception e)
         {
@@ -38,7 +38,11 @@ internal static class OrderlyExit
     }
 
     /// <summary>For a process that will be forked: does what is done before each exit and changes nothing.</summary>
-    internal static void Rehearse() => FlushConsoleIfUsed();
+    internal static void Rehearse()
+    {
+        FlushConsoleIfUsed();
+        ExitHandlers.Prepare();
+    }
 
     /// <summary>Ends the process at once, with nothing flushed.</summary>
     [DoesNotReturn]
@@ -54,15 +58,8 @@ internal static class OrderlyExit
 
     private static void FlushConsoleIfUsed()
     {
-        // Loading System.Console only to flush nothing would cost a child more than the rest of its exit.
-        foreach (Assembly assembly in AppDomain.CurrentDomain.GetAssemblies())
-        {
-            if (assembly.FullName!.StartsWith("System.Console,", StringComparison.Ordinal))
-            {
-                FlushConsole();
-                return;
-            }
-        }
+        if (LoadedConsole.Exists)
+            FlushConsole();
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -71,8 +68,4 @@ internal static class OrderlyExit
         Console.Out.Flush();
         Console.Error.Flush();
     }
-
-    // AppContext.OnProcessExit is what the runtime itself calls at its end; Environment.Exit, which gets there too, also waits for finalizers.
-    private static void RunProcessExitHandlers() =>
-        typeof(AppContext).GetMethod("OnProcessExit", BindingFlags.Static | BindingFlags.NonPublic)?.Invoke(null, null);
 }

@@ -12,7 +12,7 @@ internal sealed class ParentLink
     private readonly SetupMessage _setup;
     private readonly bool _runHandlers;
     private readonly CancellationTokenSource _cancellation = new();
-    private Thread? _thread;
+    private ListenerThread? _thread;
 
     internal ParentLink(FrameChannel channel, SetupMessage setup, bool runHandlers) => (_channel, _setup, _runHandlers) = (channel, setup, runHandlers);
 
@@ -31,8 +31,7 @@ internal sealed class ParentLink
     internal void Start()
     {
         Current = this;
-        _thread = new Thread(Listen, maxStackSize: 256 * 1024) { Name = "StartMethods Channel", IsBackground = true };
-        _thread.UnsafeStart();
+        _thread = ListenerThread.Start(Listen);
     }
 
     /// <summary>Waits until it has stopped listening, which it does only where the child is detached.</summary>

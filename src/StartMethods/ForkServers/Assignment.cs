@@ -59,8 +59,7 @@ internal static class Assignment
     internal static void Become(Frame frame)
     {
         ReadOnlySpan<byte> environment = Decode(frame, out Circumstances wanted);
-        NativeError.ThrowIfFailed(Native.EnvironmentReplace(environment, (ulong)environment.Length), "replacing the environment");
-        CachedState.ForgetEnvironment(environment);
+        CachedState.BecomeEnvironment(environment);
         (wanted.Directory, wanted.Input, wanted.Output, wanted.Error) = (Number(frame, Directory), Number(frame, Input), Number(frame, Output), Number(frame, Error));
         int result = Native.CircumstancesBecome(wanted, out BecomeStep step);
         NativeError.ThrowIfFailed(result, step switch
@@ -109,6 +108,13 @@ internal static class Assignment
     {
         Dictionary<string, string?> variables = SpawnInfo.CurrentEnvironment();
         launch.FillEnvironment(variables);
+        return EncodeEnvironment(variables);
+    }
+
+    /// <summary>NAME=value, each ended by a zero: what execve calls an environment.</summary>
+    /// <exception cref="ArgumentException">A name or a value cannot be in one; it is named.</exception>
+    internal static byte[] EncodeEnvironment(Dictionary<string, string?> variables)
+    {
         StringBuilder block = new(4096);
         foreach ((string name, string? value) in variables)
         {

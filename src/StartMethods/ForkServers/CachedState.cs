@@ -1,6 +1,9 @@
+using System.Collections;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text;
+using StartMethods.Interop;
+using StartMethods.Threads;
 
 namespace StartMethods.ForkServers;
 
@@ -12,17 +15,22 @@ internal static class CachedState
 {
     private const BindingFlags Hidden = BindingFlags.Static | BindingFlags.NonPublic;
 
-    // Looked up in the server, once for all children. Null in a framework that keeps it elsewhere: then the slower, documented way is taken.
-    private static readonly FieldInfo? EnvironmentField = typeof(Environment).GetField("s_environ", Hidden);
+    /// <summary>The environment that this process has, where it is that of its server.</summary>
+    internal static byte[] KnownEnvironment { get; private set; } = [];
 
-    /// <summary>The managed copy of the environment, which the framework makes when a variable is first set or all are listed.</summary>
-    internal static void ForgetEnvironment(ReadOnlySpan<byte> block)
+    /// <summary>In the server: gives it the environment that a child gets if nothing else is asked for, and remembers it, so that such a child finds it in place.</summary>
+    internal static void AdoptEnvironment(byte[] block)
     {
-        if (EnvironmentField is not null)
-        {
-            EnvironmentField.SetValue(null, null); // it is copied from the C library's again when needed
+        BecomeEnvironment(block);
+        KnownEnvironment = block;
+    }
+
+    /// <summary>Makes it the environment of this process: the C library's, and the runtime's copy of that.</summary>
+    internal static void BecomeEnvironment(ReadOnlySpan<byte> block)
+    {
+        if (block.SequenceEqual(KnownEnvironment))
             return;
-        }
+        NativeError.ThrowIfFailed(Native.EnvironmentReplace(block, (ulong)block.Length), "replacing the environment");
         Dictionary<string, string> wanted = [];
         foreach (Range range in block.Split((byte)0))
         {
@@ -31,20 +39,15 @@ internal static class CachedState
             if (equals > 0)
                 wanted[variable[..equals]] = variable[(equals + 1)..];
         }
-        foreach (string name in Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(name => !wanted.ContainsKey(name)).ToArray())
+        IDictionary present = Environment.GetEnvironmentVariables();
+        foreach (string name in present.Keys.Cast<string>().Where(name => !wanted.ContainsKey(name)).ToArray())
             Environment.SetEnvironmentVariable(name, null);
         foreach ((string name, string value) in wanted)
-            Environment.SetEnvironmentVariable(name, value);
+        {
+            if ((string?)present[name] != value)
+                Environment.SetEnvironmentVariable(name, value);
+        }
     }
-
-    /// <summary>The ProcessExit handlers of the server: those that the preload has added, and the framework's for things that the server has used.</summary>
-    internal static void ForgetExitHandlers() => ExitHandlers?.SetValue(null, null);
-
-    /// <summary>For the rehearsal: does the same and changes nothing.</summary>
-    internal static void KeepExitHandlers() => ExitHandlers?.SetValue(null, ExitHandlers.GetValue(null));
-
-    // The field behind the event that AppDomain.ProcessExit leads to.
-    private static readonly FieldInfo? ExitHandlers = typeof(AppContext).GetField(nameof(AppDomain.ProcessExit), Hidden);
 
     /// <summary>
     /// The writers of a console that a preload has used: they hold duplicates of the server's descriptors. The next use of the console opens those of
@@ -52,7 +55,7 @@ internal static class CachedState
     /// </summary>
     internal static void ForgetConsole()
     {
-        if (IsConsoleLoaded())
+        if (LoadedConsole.Exists)
             ForgetWriters();
     }
 
@@ -61,16 +64,5 @@ internal static class CachedState
     {
         foreach (string name in (ReadOnlySpan<string>)["s_in", "s_out", "s_error", "_isStdInRedirected", "_isStdOutRedirected", "_isStdErrRedirected"])
             typeof(Console).GetField(name, Hidden)?.SetValue(null, null);
-    }
-
-    // Loading System.Console only to find that there is nothing to forget would cost each child more than the rest of its start.
-    private static bool IsConsoleLoaded()
-    {
-        foreach (Assembly assembly in AppDomain.CurrentDomain.GetAssemblies())
-        {
-            if (assembly.FullName!.StartsWith("System.Console,", StringComparison.Ordinal))
-                return true;
-        }
-        return false;
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using StartMethods.Bootstrap;
 using StartMethods.Interop;
 
 namespace StartMethods.ForkServers;
@@ -19,7 +20,7 @@ internal static class LeftThreads
         while (true)
         {
             Native.ForkInspect(out NativeThreadInfo[] all);
-            left = [.. all.Where(thread => thread.Kind is NativeThreadKind.User or NativeThreadKind.Foreign)];
+            left = [.. all.Where(thread => (thread.Kind is NativeThreadKind.User or NativeThreadKind.Foreign) && thread.Name != ListenerThread.Name)];
             if (Array.TrueForAll(left, IsWaiting) || time.Elapsed > Patience)
                 break;
             Thread.CurrentThread.Join(10); // no event tells when a thread has come to rest

@@ -8,6 +8,7 @@ using StartMethods.Channels;
 using StartMethods.Forking;
 using StartMethods.Interop;
 using StartMethods.Payloads;
+using StartMethods.Threads;
 
 namespace StartMethods.ForkServers;
 
@@ -17,32 +18,49 @@ namespace StartMethods.ForkServers;
 /// </summary>
 internal static class Rehearsal
 {
-    internal static void Run()
+    internal static void Run(byte[] environment)
+    {
+        LoadedConsole.Watch();
+        ChildReset.Run();
+        InOwnName(() =>
+        {
+            Play(isSpare: false, environment);
+            Play(isSpare: true, OwnEnvironment());
+        });
+        OrderlyExit.Rehearse();
+        ListenerThread.Park();
+        Marshal.Prelink(typeof(Native).GetMethod(nameof(Native.ExitNow), BindingFlags.Static | BindingFlags.NonPublic)!);
+    }
+
+    /// <summary>In a spare child, which has the time: a page that it has written to, and a call that it has made once, is one less when it is needed.</summary>
+    internal static void RunInSpare(byte[] environment)
+    {
+        InOwnName(() => Play(isSpare: false, environment));
+        ListenerThread.Park();
+    }
+
+    private static void InOwnName(Action play)
     {
         ChildContext? context = ChildContext.Current;
         int depth = ChildContext.Depth;
         try
         {
-            ChildReset.Run();
-            CachedState.KeepExitHandlers();
-            Play(isSpare: false);
-            Play(isSpare: true);
-            OrderlyExit.Rehearse();
+            play();
         }
         finally
         {
             (ChildContext.Current, ChildContext.Depth) = (context, depth);
         }
-        Marshal.Prelink(typeof(Native).GetMethod(nameof(Native.ExitNow), BindingFlags.Static | BindingFlags.NonPublic)!);
     }
 
     // All sides on this one thread: what is said fits into the buffers of the sockets.
-    private static void Play(bool isSpare)
+    private static void Play(bool isSpare, byte[] environment)
     {
+        ListenerThread.Park();
         (FrameChannel application, ChannelEnd end) = FrameChannel.CreatePair();
         using (application)
         {
-            Speak(application);
+            Speak(application, environment);
             (MessageSocket server, MessageSocket requests) = MessageSocket.CreatePair();
             using (server)
             {
@@ -52,12 +70,12 @@ internal static class Rehearsal
         }
     }
 
-    private static void Speak(FrameChannel application)
+    private static void Speak(FrameChannel application, byte[] environment)
     {
         Circumstances own = new() { Size = (uint)Unsafe.SizeOf<Circumstances>() };
         NativeError.ThrowIfFailed(Native.CircumstancesTake(null, ref own), "open the working directory");
         using SafeFileHandle directory = new(own.Directory, ownsHandle: true);
-        application.Send(new FrameContent(Assignment.Type, Assignment.Encode(own, OwnEnvironment()))
+        application.Send(new FrameContent(Assignment.Type, Assignment.Encode(own, environment))
         {
             Descriptors = [directory, Standard(0), Standard(1), Standard(2)],
         });

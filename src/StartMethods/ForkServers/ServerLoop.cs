@@ -65,7 +65,13 @@ internal sealed class ServerLoop
                 Refuse(ServerMessages.IdOf(message), TooManyOpen, "the fork server has too many open files to take another (RLIMIT_NOFILE)");
                 return null;
             }
-            if (ServerMessages.Check(message, received.Count) != ServerMessageKind.Fork)
+            ServerMessageKind kind = ServerMessages.Check(message, received.Count);
+            if (kind == ServerMessageKind.Learn)
+            {
+                BodyRehearsal.Run(ServerMessages.ReadLearn(message));
+                return null;
+            }
+            if (kind != ServerMessageKind.Fork)
                 throw new ProtocolException("only the server sends this");
             ForkMessage request = ServerMessages.ReadFork(message);
             if (_refusal.Length > 0)
@@ -105,7 +111,7 @@ internal sealed class ServerLoop
         if (fork.IsChild)
         {
             _isChild = true;
-            CachedState.ForgetExitHandlers();
+            ExitHandlers.Forget();
             AtFork.RunAfterInChild(hooks);
             return new ForkedLife(_requests, request, socket);
         }

@@ -30,6 +30,9 @@ internal enum ServerMessageKind : byte
 
     /// <summary>Application → spare child; a descriptor.</summary>
     Assigned = 6,
+
+    /// <summary>Application → server.</summary>
+    Learn = 7,
 }
 
 /// <summary>The server is warm and takes requests; or, where <see cref="Unsupported"/> is not empty, it never will, and why.</summary>
@@ -55,6 +58,8 @@ internal readonly record struct AnnouncedMessage(uint Id, int ProcessId);
 
 /// <summary>A spare child gets its channel, and is none any more.</summary>
 internal readonly record struct AssignedMessage(int SocketIndex);
+
+// Learn has one field: a function's definition, as it stands in the payload of a job, to the end of the message. It is never answered.
 
 /// <summary>The messages as bytes.</summary>
 internal static class ServerMessages
@@ -100,6 +105,18 @@ internal static class ServerMessages
 
     internal static int Write(Span<byte> target, in AssignedMessage _) => Finish(target, ServerMessageKind.Assigned, 0, 1, HeaderSize);
 
+    /// <summary>A Learn message.</summary>
+    /// <returns>Its size; 0: it would be too large, and is not worth being sent in parts.</returns>
+    internal static int WriteLearn(Span<byte> target, ReadOnlySpan<byte> definition)
+    {
+        if (definition.Length > target.Length - HeaderSize)
+            return 0;
+        definition.CopyTo(target[HeaderSize..]);
+        return Finish(target, ServerMessageKind.Learn, 0, 0, HeaderSize + definition.Length);
+    }
+
+    internal static ReadOnlySpan<byte> ReadLearn(ReadOnlySpan<byte> message) => message[HeaderSize..];
+
     /// <summary>What kind of message it is, once its frame was found sound.</summary>
     /// <exception cref="ProtocolException">It is damaged, of another version, or carries descriptors that it may not.</exception>
     internal static ServerMessageKind Check(ReadOnlySpan<byte> message, int descriptors)
@@ -109,7 +126,7 @@ internal static class ServerMessages
         if (message[0] != Version)
             throw new ProtocolException($"a message of version {message[0]} where {Version} is spoken");
         ServerMessageKind kind = (ServerMessageKind)message[1];
-        if (kind is < ServerMessageKind.Ready or > ServerMessageKind.Assigned)
+        if (kind is < ServerMessageKind.Ready or > ServerMessageKind.Learn)
             throw new ProtocolException($"a message of unknown kind {message[1]}");
         if (BinaryPrimitives.ReadUInt32LittleEndian(message[8..]) != Checksum(message))
             throw new ProtocolException($"the checksum of a {kind} message is wrong");

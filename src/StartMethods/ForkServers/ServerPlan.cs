@@ -7,7 +7,11 @@ namespace StartMethods.ForkServers;
 internal sealed record ServerPlan(string Name, Action? Preload, Func<Task>? PreloadAsync, string[] Assemblies, bool TestsRuntime)
 {
     internal ServerSetup Setup(SafeFileHandle requests) =>
-        new() { Requests = requests, Preload = Preload, PreloadAsync = PreloadAsync, Assemblies = Assemblies, Application = Assembly.GetEntryAssembly()?.FullName, TestsRuntime = TestsRuntime };
+        new()
+        {
+            Requests = requests, Preload = Preload, PreloadAsync = PreloadAsync, Assemblies = Assemblies, Application = Assembly.GetEntryAssembly()?.FullName,
+            Environment = Assignment.EncodeEnvironment(SpawnInfo.CurrentEnvironment()), TestsRuntime = TestsRuntime,
+        };
 
     /// <summary>
     /// A quiet process: as few threads as possible, because each of them is given back to each child; no second mapping of code, which a fork would have to copy;

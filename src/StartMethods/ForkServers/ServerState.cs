@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using StartMethods.Channels;
 
 namespace StartMethods.ForkServers;
 
@@ -21,6 +22,9 @@ internal sealed class ServerState(ServerPlan plan, int spareChildren)
 
     internal SpareTable<SpareChild> Spares { get; } = new(spareChildren);
 
+    /// <summary>Spares were taken, and others will be asked for when this has elapsed.</summary>
+    internal Deadline? Refill { get; set; }
+
     /// <summary>What the preload of this plan threw: it would throw it again, so each start fails with it at once.</summary>
     internal ExceptionDispatchInfo? PreloadFailure { get; set; }
 
@@ -35,13 +39,16 @@ internal sealed class ServerState(ServerPlan plan, int spareChildren)
     {
         ServerConnection[] servers;
         IReadOnlyList<SpareChild> spares;
+        Deadline? refill;
         lock (Gate)
         {
             IsEnded = true;
+            (refill, Refill) = (Refill, null);
             servers = [.. _all];
             spares = Spares.Renew();
             Current = null;
         }
+        refill?.Dispose(); // not under the gate, which its callback takes
         foreach (ServerConnection server in servers)
             server.Close();
         await Task.WhenAll([.. servers.Select(EndAsync), .. spares.Select(spare => spare.EndAsync(EndGrace))]).ConfigureAwait(false);

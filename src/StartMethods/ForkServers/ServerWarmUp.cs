@@ -1,5 +1,6 @@
 using System.Reflection;
 using StartMethods.Forking;
+using StartMethods.Interop;
 
 namespace StartMethods.ForkServers;
 
@@ -12,24 +13,32 @@ internal static class ServerWarmUp
     {
         if (ForkEngine.UnsupportedReason is { } reason)
             return new ReadyMessage(reason, "", "");
+        CachedState.AdoptEnvironment(setup.Environment);
         foreach (string assembly in setup.Assemblies)
             Assembly.Load(assembly);
         LoadApplication(setup.Application);
         setup.Preload?.Invoke();
         setup.PreloadAsync?.Invoke().GetAwaiter().GetResult();
-        Rehearsal.Run();
-        // Twice: the second time what the first one's finalizers let go. What survives is in the oldest generation, so a child's first collections leave it alone,
-        // and shared.
-        for (int i = 0; i < 2; i++)
-        {
-            GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true, compacting: true);
-            GC.WaitForPendingFinalizers();
-        }
+        Rehearsal.Run(setup.Environment);
+        GiveBackMemory();
         (string unsafeThreads, string warning) = LeftThreads.Find();
         if (unsafeThreads.Length > 0)
             return new ReadyMessage("", unsafeThreads, warning);
         string unsupported = setup.TestsRuntime ? Canary.Run() : "";
         return new ReadyMessage(unsupported, "", warning);
+    }
+
+    // Each page less is one that no fork has to copy the entry of, and no child's end has to remove.
+    private static void GiveBackMemory()
+    {
+        // Twice: the second time what the first one's finalizers let go. What survives is in the oldest generation, so a child's first collections leave it alone,
+        // and shared.
+        for (int i = 0; i < 2; i++)
+        {
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+            GC.WaitForPendingFinalizers();
+        }
+        Native.MemoryTrim();
     }
 
     // Most bodies are in it. A host that cannot load it again (a test host's entry is not the tests') is no reason to fail.

@@ -71,6 +71,7 @@ internal static class ForkEngine
             if (NativeLibrary.TryGetExport(libc, "__rseq_offset", out nint offset) && NativeLibrary.TryGetExport(libc, "__rseq_size", out nint size))
                 (setup.RseqOffset, setup.RseqSize) = (offset, size);
         }
+        ChildReset.Prepare();
         int result = Native.ForkSetupEngine(setup, out string why);
         return result >= 0 ? null : why.Length > 0 ? why : NativeError.Describe(-result);
     }

@@ -9,10 +9,15 @@ internal static class LoadedAssembly
     {
         foreach (Assembly assembly in AppDomain.CurrentDomain.GetAssemblies())
         {
-            string full = assembly.FullName ?? "";
-            if (full.StartsWith(name, StringComparison.Ordinal) && full.AsSpan(name.Length).StartsWith(",", StringComparison.Ordinal))
+            if (Is(assembly, name))
                 return assembly;
         }
         return null;
+    }
+
+    internal static bool Is(Assembly assembly, string name)
+    {
+        string full = assembly.FullName ?? "";
+        return full.StartsWith(name, StringComparison.Ordinal) && full.AsSpan(name.Length).StartsWith(",", StringComparison.Ordinal);
     }
 }

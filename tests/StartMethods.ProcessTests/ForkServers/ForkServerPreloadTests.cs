@@ -30,6 +30,16 @@ public class ForkServerPreloadTests : IsolatedProcessTest
     }
 
     [Test]
+    public async Task What_the_preload_wanted_done_at_its_process_end_is_not_done_at_that_of_each_child()
+    {
+        await using ForkServer server = new(new ForkServerOptions { Preload = static () => AppDomain.CurrentDomain.ProcessExit += (_, _) => { Console.Write("preload "); Console.Out.Flush(); } });
+        await using ChildProcess child = ChildProcess.Start(
+            static () => AppDomain.CurrentDomain.ProcessExit += (_, _) => { Console.Write("child"); Console.Out.Flush(); },
+            new ChildOptions { Method = server, StandardOutput = SpawnStdio.Pipe });
+        Assert.That(await new StreamReader(child.StandardOutput!).ReadToEndAsync(Limit), Is.EqualTo("child"));
+    }
+
+    [Test]
     public async Task A_preload_that_fails_fails_each_start_with_its_error_and_its_remote_stack()
     {
         await using ForkServer server = new(new ForkServerOptions { Preload = static () => FailInPreload() });

@@ -96,4 +96,16 @@ public class ServerMessagesTests
         byte[] buffer = new byte[ServerMessages.MaxSize];
         return buffer[..write(buffer)];
     }
+
+    [Test]
+    public void A_definition_comes_back_as_it_was_written_and_one_that_does_not_fit_is_not_sent()
+    {
+        byte[] target = new byte[ServerMessages.HeaderSize + 4];
+        Assert.That(ServerMessages.WriteLearn(target, [1, 2, 3, 4, 5]), Is.Zero);
+        int size = ServerMessages.WriteLearn(target, [1, 2, 3, 4]);
+        Assert.That(ServerMessages.Check(target.AsSpan(0, size), 0), Is.EqualTo(ServerMessageKind.Learn));
+        Assert.That(ServerMessages.ReadLearn(target.AsSpan(0, size)).ToArray(), Is.EqualTo(new byte[] { 1, 2, 3, 4 }));
+        target[^1] ^= 1;
+        Assert.Throws<ProtocolException>(() => ServerMessages.Check(target, 0));
+    }
 }

@@ -1,0 +1,80 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using StartMethods.Payloads;
+
+namespace StartMethods.ForkServers;
+
+/// <summary>
+/// The server gets ready a function that a child was started for: compiled, its types loaded, its payload read once and an empty result written. The next child that is
+/// forked finds all that done. No code of the function's owner runs here, except that the compiler may load what it refers to.
+/// </summary>
+internal static class BodyRehearsal
+{
+    private const BindingFlags Instance = BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic;
+
+    /// <summary>Whatever goes wrong here goes wrong in the child too, and is said there.</summary>
+    internal static void Run(ReadOnlySpan<byte> definition)
+    {
+        try
+        {
+            Prepare(Function.Read(definition));
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+        }
+    }
+
+    private static void Prepare(Function function)
+    {
+        MethodInfo method = function.Method;
+        RunOurModuleInitializer(method.Module);
+        Compile(method);
+        if (method.GetCustomAttribute<AsyncStateMachineAttribute>() is { } machine)
+            CompileStateMachine(method, machine.StateMachineType);
+        Type target = function.TargetSlot.Declared;
+        if (!method.IsStatic && !target.Name.StartsWith("<>c", StringComparison.Ordinal))
+            return; // an object of the application's, not one of the compiler's: not to be made up
+        Travel(function, method.IsStatic ? null : RuntimeHelpers.GetUninitializedObject(target));
+    }
+
+    // As the job does, with all that it captured empty, and back as its result.
+    private static void Travel(Function function, object? target)
+    {
+        JobShape shape = function.Shape;
+        bool hasArgument = shape.ArgumentType is not null;
+        EncodedPayload job = JobCodec.Encode(function.Bind(function.DelegateType, target), hasArgument ? Empty(shape.ArgumentType!) : null, hasArgument);
+        using (job)
+            JobCodec.Decode(new ReceivedPayload(job.Bytes));
+        ResultCodec.Encode(shape.ResultType == typeof(void) ? null : Empty(shape.ResultType), shape.ResultType).Dispose();
+    }
+
+    // An element of an array: making a value in any other way runs its type's static constructor.
+    private static object? Empty(Type type) => type.IsValueType ? Array.CreateInstance(type, 1).GetValue(0) : null;
+
+    // The package's own initializer in the application's module does nothing in a server. One of the application's is the application's business: its children run it.
+    private static void RunOurModuleInitializer(Module module)
+    {
+        const int OneCall = 6;
+        if (module.GetType("<Module>")?.TypeInitializer?.GetMethodBody()?.GetILAsByteArray() is { Length: <= OneCall })
+            RuntimeHelpers.RunModuleConstructor(module.ModuleHandle);
+    }
+
+    private static void Compile(MethodBase method)
+    {
+        Type[] arguments = [.. method.DeclaringType!.IsGenericType ? method.DeclaringType.GetGenericArguments() : [], .. method.IsGenericMethod ? method.GetGenericArguments() : []];
+        if (arguments.Length == 0)
+            RuntimeHelpers.PrepareMethod(method.MethodHandle);
+        else
+            RuntimeHelpers.PrepareMethod(method.MethodHandle, Array.ConvertAll(arguments, static argument => argument.TypeHandle));
+    }
+
+    // What an async method runs is in a type of its own; the builder's Start is compiled for each.
+    private static void CompileStateMachine(MethodInfo method, Type machine)
+    {
+        if (machine.ContainsGenericParameters)
+            machine = machine.MakeGenericType([.. method.DeclaringType!.IsGenericType ? method.DeclaringType.GetGenericArguments() : [], .. method.IsGenericMethod ? method.GetGenericArguments() : []]);
+        Compile(machine.GetMethod("MoveNext", Instance)!);
+        if (machine.GetField("<>t__builder", Instance)?.FieldType.GetMethod("Start", Instance)?.MakeGenericMethod(machine) is { } start)
+            Compile(start);
+    }
+}
