@@ -10,7 +10,7 @@ namespace StartMethods.ForkServers;
 /// </summary>
 internal static class BodyRehearsal
 {
-    private const BindingFlags Instance = BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic;
+    private const BindingFlags Any = BindingFlags.Instance | BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic;
 
     /// <summary>Whatever goes wrong here goes wrong in the child too, and is said there.</summary>
     internal static void Run(ReadOnlySpan<byte> definition)
@@ -73,8 +73,14 @@ internal static class BodyRehearsal
     {
         if (machine.ContainsGenericParameters)
             machine = machine.MakeGenericType([.. method.DeclaringType!.IsGenericType ? method.DeclaringType.GetGenericArguments() : [], .. method.IsGenericMethod ? method.GetGenericArguments() : []]);
-        Compile(machine.GetMethod("MoveNext", Instance)!);
-        if (machine.GetField("<>t__builder", Instance)?.FieldType.GetMethod("Start", Instance)?.MakeGenericMethod(machine) is { } start)
-            Compile(start);
+        Compile(machine.GetMethod("MoveNext", Any)!);
+        Start(machine.GetField("<>t__builder", Any)?.FieldType, machine);
+        Start(typeof(AsyncTaskMethodBuilder).Assembly.GetType("System.Runtime.CompilerServices.AsyncMethodBuilderCore"), machine); // which every builder calls
+    }
+
+    private static void Start(Type? builder, Type machine)
+    {
+        if (builder?.GetMethod("Start", Any) is { IsGenericMethodDefinition: true } start)
+            Compile(start.MakeGenericMethod(machine));
     }
 }

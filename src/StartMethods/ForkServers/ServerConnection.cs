@@ -25,7 +25,7 @@ internal sealed partial class ServerConnection
     private Deadline? _lastWords;
     private uint _lastId;
     private int _judged;
-    private bool _ended, _closing, _silent;
+    private bool _ended, _closing, _silent, _dying;
     private string _how = "";
 
     private ServerConnection(ServerPlan plan, Action<ServerConnection> onDeath)
@@ -79,7 +79,7 @@ internal sealed partial class ServerConnection
     internal int ProcessId => _session.Process.Id;
 
     /// <summary>Whether it can still be asked.</summary>
-    internal bool IsAlive => !Volatile.Read(ref _ended) && !Volatile.Read(ref _closing) && !Volatile.Read(ref _silent);
+    internal bool IsAlive => !Volatile.Read(ref _ended) && !Volatile.Read(ref _closing) && !Volatile.Read(ref _silent) && !Volatile.Read(ref _dying);
 
     /// <summary>Whether it has ever forked a child.</summary>
     internal bool HasServed { get; private set; }
@@ -127,6 +127,9 @@ internal sealed partial class ServerConnection
         }
         if (failure is null)
             return id;
+        // Its end is heard in a moment; until then nobody shall ask it again, and take its silence for the death of one more server.
+        if (failure is PeerGoneException)
+            Volatile.Write(ref _dying, true);
         lock (_gate)
         {
             // Not there any more: the death of the server was heard first, and has completed it.
@@ -188,7 +191,11 @@ internal sealed partial class ServerConnection
         Hush();
     }
 
-    internal void Kill() => _session.Process.Kill();
+    internal void Kill()
+    {
+        Volatile.Write(ref _dying, true);
+        _session.Process.Kill();
+    }
 
     internal string Name => $"fork server '{_session.Name}' (process {_session.Process.Id})";
 }
