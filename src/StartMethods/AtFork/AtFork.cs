@@ -86,7 +86,7 @@ public static class AtFork
         }
         catch (Exception e)
         {
-            Diagnostics.ForkEventSource.Log.HookFailed(name, e.ToString());
+            Diagnostics.LibraryEventSource.Log.HookFailed(name, e.ToString());
             Console.Error.WriteLine($"StartMethods: an {name} hook of AtFork threw, the fork goes on: {e}");
         }
     }

@@ -74,8 +74,8 @@ internal static class ForkOperation
         else
         {
             AtFork.RunAfterInParent(hooks);
-            if (ForkEventSource.Log.IsEnabled())
-                ForkEventSource.Log.Forked(outcome.ProcessId, outcome.Measures.Threads, (long)outcome.Measures.Parked.TotalMicroseconds, outcome.Measures.Owners);
+            if (LibraryEventSource.Log.IsEnabled())
+                LibraryEventSource.Log.Forked(outcome.ProcessId, outcome.Measures.Threads, (long)outcome.Measures.Parked.TotalMicroseconds, outcome.Measures.Owners);
         }
         return outcome;
     }

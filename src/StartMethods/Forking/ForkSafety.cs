@@ -42,7 +42,7 @@ public static class ForkSafety
             throw new UnsafeForkException(report);
         if (!WarnedOf.TryAdd(stack.CallSite, true))
             return;
-        ForkEventSource.Log.UnsafeFork(stack.CallSite, report.Explain());
+        LibraryEventSource.Log.UnsafeFork(stack.CallSite, report.Explain());
         Warning?.Invoke(null, new UnsafeForkWarningEventArgs(report, stack.CallSite));
     }
 

@@ -28,6 +28,18 @@ internal sealed class EncodedPayload : IDisposable
     /// <summary>Each of at least <see cref="WireFormat.OutOfBandThreshold"/> bytes. They are the caller's own arrays: read them before control returns to him, or say so.</summary>
     internal IReadOnlyList<ReadOnlyMemory<byte>> Buffers { get; }
 
+    /// <summary>All bytes, the large buffers included.</summary>
+    internal long Size
+    {
+        get
+        {
+            long size = _length;
+            for (int i = 0; i < Buffers.Count; i++)
+                size += Buffers[i].Length;
+            return size;
+        }
+    }
+
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _buffer, null) is { Length: > 0 } buffer)

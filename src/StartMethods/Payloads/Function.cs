@@ -87,7 +87,7 @@ internal sealed class Function
     {
         if (method.GetType().Namespace == "System.Reflection.Emit" || method.DeclaringType is null)
             throw new PayloadException("Code that was generated at run time, such as a compiled expression, cannot travel to another process. Use a lambda or a method of the application.");
-        var writer = new GraphWriter();
+        var writer = new GraphWriter { IsDefinition = true };
         writer.WriteType(delegateType);
         writer.WriteMethod(method);
         return new Function(method, delegateType, writer.Written.ToArray());
@@ -104,7 +104,7 @@ internal sealed class Function
                 return known;
         }
         byte[] bytes = definition.ToArray();
-        var reader = new GraphReader();
+        var reader = new GraphReader { IsDefinition = true };
         reader.SetInput(bytes);
         Type delegateType = reader.ReadType();
         MethodInfo method = reader.ReadMethod();

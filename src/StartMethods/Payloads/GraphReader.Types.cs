@@ -26,14 +26,30 @@ internal sealed partial class GraphReader
             int number = ReadExtensionNumber(WireFormat.TypeNumber), index = number - WellKnownTypes.FirstDynamic;
             return WellKnownTypes.TryGetType(number) ?? ((uint)index < (uint)Types.Count ? Types[index] : throw Malformed($"type {number} is not defined"));
         }
-        int end = ReadExtension(WireFormat.TypeDefinition).Length;
-        int resume = Position;
-        Rewind(end);
-        Type type = ReadTypeDefinition();
-        if (Position != resume)
-            throw Malformed("the definition of a type has a wrong length");
+        ReadOnlySpan<byte> definition = ReadExtension(WireFormat.TypeDefinition);
+        Type type = IsDefinition ? ReadNestedDefinition(definition.Length) : TypeDefinition.TypeOf(definition);
         Types.Add(type);
         return type;
+    }
+
+    /// <summary>Whether what is read is a definition, whose parts may refer to one another.</summary>
+    internal bool IsDefinition { private get; init; }
+
+    /// <summary>The type that <see cref="GraphWriter.Define"/> wrote.</summary>
+    internal static Type ReadDefinition(byte[] definition)
+    {
+        var reader = new GraphReader { IsDefinition = true };
+        reader.SetInput(definition);
+        Type type = reader.ReadTypeDefinition();
+        return reader.Remaining == 0 ? type : throw Malformed("the definition of a type has a wrong length");
+    }
+
+    private Type ReadNestedDefinition(int length)
+    {
+        int resume = Position;
+        Rewind(length);
+        Type type = ReadTypeDefinition();
+        return Position == resume ? type : throw Malformed("the definition of a type has a wrong length");
     }
 
     private Type ReadTypeDefinition()

@@ -25,7 +25,32 @@ internal sealed partial class GraphWriter
             WriteExtension(WireFormat.TypeNumber, number);
             return;
         }
-        int start = BeginExtension(WireFormat.TypeDefinition);
+        if (IsDefinition)
+        {
+            int start = BeginExtension(WireFormat.TypeDefinition);
+            WriteTypeDefinition(type);
+            EndExtension(start);
+        }
+        else
+        {
+            WriteExtension(WireFormat.TypeDefinition, TypeDefinition.Of(type).Bytes);
+        }
+        Types.Add(type, WellKnownTypes.FirstDynamic + Types.Count);
+    }
+
+    /// <summary>Whether what is written will be kept as a definition: it must say everything itself.</summary>
+    internal bool IsDefinition { private get; init; }
+
+    /// <summary>What defines a type, for itself alone.</summary>
+    internal static byte[] Define(Type type)
+    {
+        var writer = new GraphWriter { IsDefinition = true };
+        writer.WriteTypeDefinition(type);
+        return writer.Written.ToArray();
+    }
+
+    private void WriteTypeDefinition(Type type)
+    {
         if (type.IsArray)
         {
             WriteInt32(KindArray);
@@ -49,8 +74,6 @@ internal sealed partial class GraphWriter
             WriteAssembly(type.Assembly);
             WriteInt32(type.MetadataToken);
         }
-        EndExtension(start);
-        Types.Add(type, WellKnownTypes.FirstDynamic + Types.Count);
     }
 
     private void WriteAssembly(Assembly assembly)

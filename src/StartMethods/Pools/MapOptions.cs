@@ -8,18 +8,26 @@ public sealed class MapOptions
     /// <summary>Results come in the order of the source (default), or as they are ready.</summary>
     public bool Ordered { get; init; } = true;
 
-    /// <summary>How many items the source may run ahead of the consumer; default: 200. No more are in memory at a time, however long the source is.</summary>
+    internal const int DefaultLookAhead = 200;
+
+    /// <summary>
+    /// How many items the source may run ahead of the consumer: no more are in memory at a time, however long the source is. Default: 200, and where items are so quick
+    /// and small that more of them make up a chunk, four chunks for each worker. What is set here is kept to exactly.
+    /// </summary>
     public int LookAhead
     {
-        get;
+        get => FixedLookAhead ?? DefaultLookAhead;
         init
         {
             ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, nameof(LookAhead));
-            field = value;
+            FixedLookAhead = value;
         }
-    } = 200;
+    }
 
-    /// <summary>How many items go to a worker at a time; 0 (default): as many as make about a millisecond of work, measured as it goes.</summary>
+    /// <summary>Null where nothing was asked for.</summary>
+    internal int? FixedLookAhead { get; private init; }
+
+    /// <summary>How many items go to a worker at a time; 0 (default): as many as make about a millisecond of work, measured as it goes, but no more than 1 MiB.</summary>
     public int ChunkSize
     {
         get;

@@ -73,6 +73,18 @@ internal sealed partial class PoolCore
         }
     }
 
+    /// <summary>Several at a time: the lock is taken once, and each worker is woken once.</summary>
+    internal void Submit(IReadOnlyList<PoolTask> tasks)
+    {
+        lock (_gate)
+        {
+            long now = Now;
+            for (int i = 0; i < tasks.Count; i++)
+                _table.Submit(tasks[i], now);
+            CarryOut();
+        }
+    }
+
     internal void Cancel(PoolTask task)
     {
         lock (_gate)

@@ -30,6 +30,9 @@ internal sealed class WorkerAnswer : IDisposable
     /// <summary>It holds a result; a chunk that failed in its midst holds its first results and, behind them, the failure.</summary>
     internal bool Succeeded { get; }
 
+    /// <summary>All bytes, the large buffers included.</summary>
+    internal long Size => _length + (_buffers?.Sum(static buffer => (long)buffer.Length) ?? 0);
+
     /// <summary>A result without a value.</summary>
     internal bool IsEmpty => Succeeded && _length == 0;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
-using System.Diagnostics.Tracing;
 using System.Text;
+using StartMethods.Diagnostics;
 
 namespace StartMethods.Pools;
 
@@ -12,7 +12,7 @@ internal static class PoolTelemetry
     private static readonly ActivitySource Activities = new("StartMethods");
     private static readonly Meter Meter = new("StartMethods");
 
-    internal static readonly PoolEventSource Log = new();
+    internal static LibraryEventSource Log => LibraryEventSource.Log;
 
     static PoolTelemetry()
     {
@@ -64,21 +64,4 @@ internal static class PoolTelemetry
         activity ??= new Activity("startmethods.pool.task").SetParentId(parent).Start(); // nobody listens here, but what the body calls may pass the trace on
         return activity.SetTag("startmethods.pool.name", pool);
     }
-}
-
-/// <summary>The events of pools, for <c>dotnet-trace</c> and <see cref="EventListener"/>.</summary>
-[EventSource(Name = "StartMethods-Pools")]
-internal sealed class PoolEventSource : EventSource
-{
-    [Event(1, Level = EventLevel.Informational, Message = "Pool {0} started worker {1} (process {2})")]
-    internal void WorkerStarted(string pool, string worker, int processId) => WriteEvent(1, pool, worker, processId);
-
-    [Event(2, Level = EventLevel.Warning, Message = "Pool {0}: worker {1} (process {2}) ended: {3}")]
-    internal void WorkerEnded(string pool, string worker, int processId, string status) => WriteEvent(2, pool, worker, processId, status);
-
-    [Event(3, Level = EventLevel.Informational, Message = "Pool {0} replaces the worker in process {1}, which uses {2} bytes")]
-    internal void WorkerRecycled(string pool, int processId, long bytes) => WriteEvent(3, pool, processId, bytes);
-
-    [Event(4, Level = EventLevel.Error, Message = "Pool {0} could not start a worker: {1}")]
-    internal void WorkerNotStarted(string pool, string error) => WriteEvent(4, pool, error);
 }

@@ -76,6 +76,50 @@ public class PoolMapTests : IsolatedProcessTest
     }
 
     [Test]
+    public async Task Quick_items_travel_in_large_chunks_by_default_and_in_order()
+    {
+        await using var pool = new WorkerPool(new WorkerPoolOptions { Workers = 2 });
+        List<int> results = await Collect(pool.MapAsync(Enumerable.Range(0, 200_000), static x => x, null, Limit));
+        Assert.That(results, Is.EqualTo(Enumerable.Range(0, 200_000)));
+        Assert.That(pool.Statistics.Submitted, Is.LessThan(4000), "tasks for 200000 items");
+    }
+
+    [Test]
+    public async Task A_source_slower_than_the_workers_does_not_hold_results_back([Values] bool ordered)
+    {
+        await using var pool = new WorkerPool(new WorkerPoolOptions { Workers = 1 });
+        var consumed = new SemaphoreSlim(0);
+        async IAsyncEnumerable<int> Source()
+        {
+            for (int i = 0; i < 20; i++)
+            {
+                yield return i;
+                await consumed.WaitAsync(Limit); // the next item comes when the result of this one has come
+            }
+        }
+        int seen = 0;
+        await foreach (int x in pool.MapAsync(Source(), static x => x, new MapOptions { Ordered = ordered }, Limit))
+        {
+            Assert.That(x, Is.EqualTo(seen++));
+            consumed.Release();
+        }
+        Assert.That(seen, Is.EqualTo(20));
+    }
+
+    [Test]
+    public async Task A_map_that_is_left_early_gives_its_workers_back([Values] bool ordered)
+    {
+        await using var pool = new WorkerPool(new WorkerPoolOptions { Workers = 2, QueueLimit = 8 });
+        for (int round = 0; round < 5; round++)
+        {
+            await foreach (int _ in pool.MapAsync(Enumerable.Range(0, 10_000), static x => x, new MapOptions { Ordered = ordered, ChunkSize = 3 }, Limit))
+                break;
+            await pool.DrainAsync(Limit);
+        }
+        Assert.That(await pool.RunAsync(static () => 1, Limit), Is.EqualTo(1));
+    }
+
+    [Test]
     public async Task Cancelling_a_map_ends_it_and_the_pool_goes_on()
     {
         await using var pool = new WorkerPool(new WorkerPoolOptions { Workers = 2, Grace = TimeSpan.FromSeconds(1) });

@@ -195,4 +195,35 @@ public class PoolRunTests : IsolatedProcessTest
         string? trace = await pool.RunAsync(() => Activity.Current?.TraceId.ToString(), Limit);
         Assert.That(trace, Is.EqualTo(activity.TraceId.ToString()));
     }
+
+    [Test]
+    public async Task The_life_of_workers_is_told_by_the_event_source_of_the_library()
+    {
+        using var listener = new EventNames();
+        await using (var pool = new WorkerPool(new WorkerPoolOptions { Workers = 1, Name = "watched" }))
+        {
+            int id = await pool.RunAsync(static () => Environment.ProcessId, Limit);
+            using (System.Diagnostics.Process worker = System.Diagnostics.Process.GetProcessById(id))
+                worker.Kill();
+            await Eventually(() => pool.Statistics.WorkersCrashed == 1, "the pool knows of the death");
+        }
+        Assert.That(listener.Names, Does.Contain("WorkerStarted").And.Contain("WorkerEnded"));
+    }
+
+    private sealed class EventNames : System.Diagnostics.Tracing.EventListener
+    {
+        internal System.Collections.Concurrent.ConcurrentQueue<string?> Names { get; } = new();
+
+        protected override void OnEventSourceCreated(System.Diagnostics.Tracing.EventSource eventSource)
+        {
+            if (eventSource.Name == "StartMethods")
+                EnableEvents(eventSource, System.Diagnostics.Tracing.EventLevel.Informational);
+        }
+
+        protected override void OnEventWritten(System.Diagnostics.Tracing.EventWrittenEventArgs eventData)
+        {
+            if (eventData.EventSource.Name == "StartMethods")
+                Names?.Enqueue(eventData.EventName);
+        }
+    }
 }

@@ -7,7 +7,7 @@ public class ChunkSizerTests
     [Test]
     public void Quick_items_make_chunks_of_about_a_millisecond_in_fourfold_steps()
     {
-        var sizer = new ChunkSizer(fixedSize: 0, lookAhead: 100_000, workers: 2);
+        var sizer = new ChunkSizer(fixedSize: 0, fixedLookAhead: 100_000, workers: 2);
         List<int> sizes = [sizer.Size];
         for (int i = 0; i < 8; i++)
         {
@@ -23,10 +23,29 @@ public class ChunkSizerTests
     [Test]
     public void Each_worker_has_a_chunk_to_run_and_one_to_go_on_with()
     {
-        var sizer = new ChunkSizer(0, lookAhead: 200, workers: 2);
+        var sizer = new ChunkSizer(0, fixedLookAhead: 200, workers: 2);
         for (int i = 0; i < 10; i++)
             After(sizer, 1);
         Assert.That(sizer.Size, Is.EqualTo(50));
+    }
+
+    [Test]
+    public void Without_a_look_ahead_asked_for_it_follows_the_chunks()
+    {
+        var sizer = new ChunkSizer(0, null, 2);
+        Assert.That(sizer.LookAhead, Is.EqualTo(200), "nothing is known yet");
+        for (int i = 0; i < 10; i++)
+            sizer.Add(sizer.Size, sizer.Size, sizer.Size * 4); // ten million a second
+        Assert.That((sizer.Size, sizer.LookAhead), Is.EqualTo((8192, 8192 * 8)));
+    }
+
+    [Test]
+    public void Quick_items_that_are_large_do_not_fill_the_memory()
+    {
+        var sizer = new ChunkSizer(0, null, 2);
+        for (int i = 0; i < 10; i++)
+            sizer.Add(sizer.Size, sizer.Size, sizer.Size * 100_000L);
+        Assert.That((sizer.Size, sizer.LookAhead), Is.EqualTo((10, 200)));
     }
 
     [Test]
