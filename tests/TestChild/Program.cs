@@ -1,3 +1,4 @@
+using StartMethods;
 using TestChild;
 using TestChild.Children;
 using TestChild.ForkServers;
@@ -6,6 +7,8 @@ using TestChild.Spawning;
 
 // A program with one verb per behaviour, used by the process tests instead of shell tools: dotnet TestChild.dll VERB [ARGUMENT…].
 // The exit code is the verb's; 64 is a verb that does not exist.
+if (Environment.GetEnvironmentVariable("SM_TEST_METHOD") is { } method)
+    StartMethod.Default = StartMethod.Get(method);
 Dictionary<string, Verb> verbs = [];
 SpawnVerbs.AddTo(verbs);
 ChildVerbs.AddTo(verbs);

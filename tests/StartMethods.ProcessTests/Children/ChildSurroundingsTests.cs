@@ -3,7 +3,7 @@ using System.Text;
 namespace StartMethods.ProcessTests;
 
 /// <summary>What a child finds around it: environment, directory, standard descriptors; and that it finds nothing else.</summary>
-public class ChildSurroundingsTests : IsolatedProcessTest
+public class ChildSurroundingsTests(string method) : ChildTest(method)
 {
     [Test]
     public async Task Environment_and_directory_are_those_of_the_request()

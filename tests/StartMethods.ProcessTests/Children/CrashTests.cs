@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace StartMethods.ProcessTests;
 
 /// <summary>A child that ends without an answer: how it ended, how far it had come, and what it said last.</summary>
-public class CrashTests : IsolatedProcessTest
+public class CrashTests(string method) : ChildTest(method)
 {
     [TestCase(0), TestCase(3), TestCase(200)]
     public async Task A_body_that_exits_the_process_is_a_crash_with_its_code(int code)

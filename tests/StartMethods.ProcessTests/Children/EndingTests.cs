@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace StartMethods.ProcessTests;
 
 /// <summary>Cancelling, timing out, disposing, signalling: every child ends, and says how.</summary>
-public class EndingTests : IsolatedProcessTest
+public class EndingTests(string method) : ChildTest(method)
 {
     private static readonly ChildOptions Quick = new() { Grace = TimeSpan.FromMilliseconds(300) };
 

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace StartMethods.ProcessTests;
 
 /// <summary>Applications of their own process: what becomes of children when their parent ends, and parents in unfriendly surroundings.</summary>
-public class ParentTests : IsolatedProcessTest
+public class ParentTests(string method) : ChildTest(method)
 {
     private const string Marker = "SM_TEST_MARKER";
     private static readonly string Program = Path.Combine(AppContext.BaseDirectory.Replace("StartMethods.ProcessTests", "TestChild"), "TestChild.dll");
@@ -58,14 +58,14 @@ public class ParentTests : IsolatedProcessTest
 
     [Test]
     public Task Without_a_place_for_temporary_files_and_a_home_children_work() =>
-        Check("/usr/bin/env", "-i", $"PATH={Environment.GetEnvironmentVariable("PATH")}", "TMPDIR=/nonexistent", "DOTNET_CLI_HOME=/nonexistent", "dotnet", Program);
+        Check("/usr/bin/env", "-i", $"PATH={Environment.GetEnvironmentVariable("PATH")}", $"{Variable}={Method}", "TMPDIR=/nonexistent", "DOTNET_CLI_HOME=/nonexistent", "dotnet", Program);
 
-    private static async Task Check(string launcher, params string[] words)
+    private async Task Check(string launcher, params string[] words)
     {
         string report = Path.Combine(Path.GetTempPath(), $"sm-check-{Environment.ProcessId}-{Guid.NewGuid():N}");
         try
         {
-            SpawnInfo info = new(launcher, [.. words, "check-children", report]) { StandardInput = SpawnStdio.Null };
+            SpawnInfo info = new(launcher, [.. words, "check-children", report]) { StandardInput = SpawnStdio.Null, Environment = { [Variable] = Method } };
             await using SpawnedProcess process = SpawnedProcess.Start(info);
             ExitStatus status = await process.WaitForExitAsync(Limit);
             Assert.That(File.Exists(report) ? File.ReadAllText(report) : "no report", Is.EqualTo("ok\n"), status.ToString());
@@ -77,9 +77,9 @@ public class ParentTests : IsolatedProcessTest
         }
     }
 
-    private static SpawnInfo Parent(string marker, params string[] arguments) => new("dotnet", [Program, "parent", .. arguments])
+    private SpawnInfo Parent(string marker, params string[] arguments) => new("dotnet", [Program, "parent", .. arguments])
     {
-        Environment = { [Marker] = marker, ["DOTNET_DbgEnableMiniDump"] = "0" }, StandardOutput = SpawnStdio.Pipe, StandardError = SpawnStdio.Null,
+        Environment = { [Marker] = marker, [Variable] = Method, ["DOTNET_DbgEnableMiniDump"] = "0" }, StandardOutput = SpawnStdio.Pipe, StandardError = SpawnStdio.Null,
         Limits = { [ResourceLimit.CoreSize] = 0 },
     };
 

@@ -1,7 +1,7 @@
 namespace StartMethods.ProcessTests;
 
 [Category("Portable")]
-public class RunTests : IsolatedProcessTest
+public class RunTests(string method) : ChildTest(method)
 {
     private static int s_seven = 7;
 
