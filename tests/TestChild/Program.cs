@@ -11,6 +11,7 @@ if (Environment.GetEnvironmentVariable("SM_TEST_METHOD") is { } method)
     StartMethod.Default = StartMethod.Get(method);
 Dictionary<string, Verb> verbs = [];
 SpawnVerbs.AddTo(verbs);
+FaultVerbs.AddTo(verbs);
 ChildVerbs.AddTo(verbs);
 ForkVerbs.AddTo(verbs);
 ForkServerVerbs.AddTo(verbs);

@@ -9,7 +9,7 @@ internal static partial class SystemCallFilter
     private const ushort Load = 0x20, And = 0x54, JumpIfEqual = 0x15, Return = 0x06;
     private const uint Number = 0, FirstArgument = 16, SecondArgument = 24; // in struct seccomp_data, the lower halves
     private const uint Allow = 0x7fff0000, Error = 0x00050000, NotPermitted = 1;
-    private const uint Clone = 56, Kill = 62, CloneVm = 0x100, Hangup = 1;
+    private const uint Clone = 56, Kill = 62, CloneVm = 0x100, Hangup = 1, Pipe2 = 293, SocketPair = 53, TooManyFilesInSystem = 23;
 
     /// <summary>No process can be copied. Threads, and programs started by vfork, can.</summary>
     internal static void RefuseForks() => Install(
@@ -25,6 +25,13 @@ internal static partial class SystemCallFilter
         new(Load, 0, 0, Number), new(JumpIfEqual, 0, 3, Kill),
         new(Load, 0, 0, SecondArgument), new(JumpIfEqual, 0, 1, Hangup),
         new(Return, 0, 0, Error), new(Return, 0, 0, Allow),
+    ]);
+
+    /// <summary>No pipe and no socket pair can be made: ENFILE, as if the system had no file left.</summary>
+    internal static void RefusePipes() => Install(
+    [
+        new(Load, 0, 0, Number), new(JumpIfEqual, 1, 0, Pipe2), new(JumpIfEqual, 0, 1, SocketPair),
+        new(Return, 0, 0, Error | TooManyFilesInSystem), new(Return, 0, 0, Allow),
     ]);
 
     private static unsafe void Install(Instruction[] program)
