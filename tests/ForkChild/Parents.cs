@@ -15,6 +15,7 @@ internal static class Parents
         ["users"] = Users,
         ["spinner"] = () => Busy("Spinner", () => { }),
         ["pool"] = BusyPool,
+        ["collecting"] = Collecting,
     };
 
     internal static void Become(string names)
@@ -90,5 +91,18 @@ internal static class Parents
                         await Task.Yield();
                 }
             });
+    }
+
+    /// <summary>One thread collects, the other allocates, so that collections of each generation follow each other.</summary>
+    private static void Collecting()
+    {
+        List<byte[]> kept = [];
+        Busy("Collector", () => GC.Collect(Random.Shared.Next(3), GCCollectionMode.Forced, blocking: Random.Shared.Next(2) == 0));
+        Busy("Allocator", () =>
+        {
+            kept.Add(new byte[Random.Shared.Next(10, 20_000)]);
+            if (kept.Count > 500)
+                kept.Clear();
+        });
     }
 }

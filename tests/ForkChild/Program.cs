@@ -8,13 +8,15 @@ if (Environment.GetEnvironmentVariable("FORKCHILD_METHOD") == "forkserver")
     return await ServerChildren.RunAsync(verbs, count);
 foreach (string verb in verbs)
 {
-    if (!Verbs.All.ContainsKey(verb) && !Scenarios.All.ContainsKey(verb))
+    if (verb != "endurance" && !Verbs.All.ContainsKey(verb) && !Scenarios.All.ContainsKey(verb))
     {
         Console.Error.WriteLine($"ForkChild: unknown verb '{verb}'; known: {string.Join(' ', Verbs.All.Keys.Concat(Scenarios.All.Keys))}");
         return 64;
     }
 }
 Parents.Become(Environment.GetEnvironmentVariable("FORKCHILD_PARENT") ?? "plain");
+if (verbs is ["endurance"])
+    return Endurance.Run(count);
 int wrong = 0;
 foreach (string verb in verbs)
     wrong += Verbs.All.TryGetValue(verb, out Func<int>? body) ? ForkLoop.Run(verb, body, count) : ForkLoop.Run(verb, Scenarios.All[verb], count);
