@@ -124,6 +124,8 @@ public sealed class ChildLaunch
 
     private void BecomeEnvironment()
     {
+        if (!Options.ClearEnvironment && Options.Environment.Count == 0)
+            return;
         Dictionary<string, string?> before = SpawnInfo.CurrentEnvironment(), wanted = new(before, before.Comparer);
         FillEnvironment(wanted);
         foreach (string name in before.Keys)

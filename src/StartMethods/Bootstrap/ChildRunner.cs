@@ -12,6 +12,7 @@ internal sealed class ChildRunner
     private SetupMessage? _setup;
     private NextLife? _next;
     private ParentLink? _link;
+    private bool _isRehearsal;
 
     private ChildRunner(FrameChannel channel, bool isCopy) => (_channel, _isCopy) = (channel, isCopy);
 
@@ -74,12 +75,33 @@ internal sealed class ChildRunner
         ChildRunner runner = new(channel, isCopy: true);
         int code = runner.Guarded(() =>
         {
-            channel.Send(new FrameContent(FrameType.Hello, HelloMessage.Own.Encode()));
             runner.Become(setup);
-            JobShape shape = JobShape.For(body.GetType());
-            runner.RunAndAnswer(token => shape.InvokeAsync(body, argument, token), shape.ResultType, serializer);
+            runner.RunKnown(body, argument, serializer);
         });
         OrderlyExit.Leave(code, runHandlers: false);
+    }
+
+    /// <summary>The same but for the name and the end, in a process that will be forked: what is compiled and loaded for it here need not be in each child.</summary>
+    /// <param name="channel">A child's end of a channel.</param>
+    /// <param name="setup">That of a detached child.</param>
+    /// <param name="body">Something that is done at once.</param>
+    /// <param name="hangUp">Ends the other side of the channel.</param>
+    internal static void RehearseInMemory(FrameChannel channel, SetupMessage setup, Delegate body, Action hangUp)
+    {
+        using (channel)
+        {
+            ChildRunner runner = new(channel, isCopy: true) { _setup = setup, _isRehearsal = true };
+            runner.RunKnown(body, null, null);
+            hangUp();
+            runner._link?.Join();
+        }
+    }
+
+    private void RunKnown(Delegate body, object? argument, IPayloadSerializer? serializer)
+    {
+        _channel.Send(new FrameContent(FrameType.Hello, HelloMessage.Own.Encode()));
+        JobShape shape = JobShape.For(body.GetType());
+        RunAndAnswer(token => shape.InvokeAsync(body, argument, token), shape.ResultType, serializer);
     }
 
     private int Guarded(Action life)
@@ -140,7 +162,7 @@ internal sealed class ChildRunner
     {
         ParentLink link = _link = new ParentLink(_channel, _setup!, runHandlers: !_isCopy);
         if (!_setup!.OwnsChannel)
-            link.Start();
+            link.Start(isOfThisProcess: !_isRehearsal);
         _channel.Send(new FrameContent(FrameType.Started));
         object? value;
         try

@@ -1,5 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Runtime.CompilerServices;
+using StartMethods.Forking;
 using StartMethods.Interop;
 using StartMethods.Threads;
 
@@ -56,16 +56,10 @@ internal static class OrderlyExit
     /// <summary>Writes a line to standard error.</summary>
     internal static void WriteError(string line) => Console.Error.WriteLine(line);
 
+    // Only the writers that there are: to make one so that it can be flushed took a child longer than the rest of its exit.
     private static void FlushConsoleIfUsed()
     {
         if (LoadedConsole.Exists)
-            FlushConsole();
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void FlushConsole()
-    {
-        Console.Out.Flush();
-        Console.Error.Flush();
+            InheritedConsole.Flush();
     }
 }

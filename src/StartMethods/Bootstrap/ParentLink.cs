@@ -28,9 +28,10 @@ internal sealed class ParentLink
     /// <summary>Sends a frame of a conversation that the body leads.</summary>
     internal void Send(in FrameContent content) => _channel.Send(content);
 
-    internal void Start()
+    internal void Start(bool isOfThisProcess = true)
     {
-        Current = this;
+        if (isOfThisProcess)
+            Current = this;
         _thread = ListenerThread.Start(Listen);
     }
 

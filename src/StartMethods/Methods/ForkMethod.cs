@@ -12,6 +12,8 @@ internal sealed class ForkMethod(ForkOptions? options) : StartMethod
 
     protected internal override SpawnedProcess Launch(ChildLaunch launch)
     {
+        if (UnsupportedReason is null)
+            ForkRehearsal.Once();
         ForkOutcome outcome = ForkOperation.Run(options, [launch.End.Socket!]);
         if (outcome.IsChild)
         {
