@@ -20,14 +20,15 @@ internal sealed partial class PoolBenchmarks : BenchmarkGroup
         return pool;
     }
 
-    private static void Map(WorkerPool pool, int items, int chunk, int lookAhead = 200)
+    private static void Map(WorkerPool pool, int items, int chunk, int? lookAhead = null)
     {
+        MapOptions options = lookAhead is { } asked ? new MapOptions { ChunkSize = chunk, LookAhead = asked } : new MapOptions { ChunkSize = chunk };
         MapAsync().GetAwaiter().GetResult();
 
         async Task MapAsync()
         {
             int expected = 0;
-            await foreach (int x in pool.MapAsync(Enumerable.Range(0, items), static x => x, new MapOptions { ChunkSize = chunk, LookAhead = lookAhead }).ConfigureAwait(false))
+            await foreach (int x in pool.MapAsync(Enumerable.Range(0, items), static x => x, options).ConfigureAwait(false))
             {
                 if (x != expected++)
                     throw new InvalidOperationException($"{x} came where {expected - 1} was due");
