@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 namespace StartMethods;
 
 /// <summary>
@@ -86,9 +87,16 @@ public static class AtFork
         }
         catch (Exception e)
         {
-            Diagnostics.LibraryEventSource.Log.HookFailed(name, e.ToString());
-            Console.Error.WriteLine($"StartMethods: an {name} hook of AtFork threw, the fork goes on: {e}");
+            Report(name, e);
         }
+    }
+
+    // Apart: what a method names is loaded with it, and a console that is loaded is flushed and renewed in each child.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Report(string name, Exception e)
+    {
+        Diagnostics.LibraryEventSource.Log.HookFailed(name, e.ToString());
+        Console.Error.WriteLine($"StartMethods: an {name} hook of AtFork threw, the fork goes on: {e}");
     }
 
     /// <summary>One registration.</summary>

@@ -54,6 +54,7 @@ internal static class OrderlyExit
     }
 
     /// <summary>Writes a line to standard error.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)] // else System.Console is loaded by whoever might have something to say
     internal static void WriteError(string line) => Console.Error.WriteLine(line);
 
     // Only the writers that there are: to make one so that it can be flushed took a child longer than the rest of its exit.

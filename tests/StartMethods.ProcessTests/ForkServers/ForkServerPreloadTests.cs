@@ -40,6 +40,14 @@ public class ForkServerPreloadTests : IsolatedProcessTest
     }
 
     [Test]
+    public async Task A_child_finds_no_console_loaded_that_nobody_has_used()
+    {
+        await using ForkServer server = new();
+        for (int i = 0; i < 3; i++) // the server, too, may come to it late: in its first fork, in what it does after it
+            Assert.That(await ChildProcess.RunAsync(static () => AppDomain.CurrentDomain.GetAssemblies().Any(assembly => assembly.GetName().Name == "System.Console"), On(server), Limit), Is.False);
+    }
+
+    [Test]
     public async Task A_preload_that_fails_fails_each_start_with_its_error_and_its_remote_stack()
     {
         await using ForkServer server = new(new ForkServerOptions { Preload = static () => FailInPreload() });
