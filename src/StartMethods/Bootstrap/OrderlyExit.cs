@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using StartMethods.Forking;
 using StartMethods.Interop;
 using StartMethods.Threads;
