@@ -10,6 +10,7 @@ internal sealed class ForkServerBenchmarks : BenchmarkGroup
     private static IEnumerable<Comparison> Starts()
     {
         var server = new ForkServer();
+        var untiered = new ForkServer(new ForkServerOptions { TieredCompilation = false });
         using var python = ReferenceProgram.Python("starts", "process", "forkserver");
         using var pythonFork = ReferenceProgram.Python("starts", "process", "fork");
         using var c = ReferenceProgram.C("fork", "child", "16000", "300");
@@ -18,7 +19,7 @@ internal sealed class ForkServerBenchmarks : BenchmarkGroup
             Name = "fork server: start → result → exit → reaped",
             Subject = Contender.Timed("ChildProcess.RunAsync, forkserver", () => ChildProcess.RunAsync(static () => 42, On(server))),
             Reference = python?.As("CPython forkserver"),
-            Others = [pythonFork?.As("CPython fork"), Contender.Timed("ChildProcess.RunAsync, spawn", () => ChildProcess.RunAsync(static () => 42, On(StartMethod.Spawn))), c?.As("C fork + exit, 16 MB, 300 VMAs")],
+            Others = [Contender.Timed("the same, TieredCompilation off", () => ChildProcess.RunAsync(static () => 42, On(untiered))), pythonFork?.As("CPython fork"), Contender.Timed("ChildProcess.RunAsync, spawn", () => ChildProcess.RunAsync(static () => 42, On(StartMethod.Spawn))), c?.As("C fork + exit, 16 MB, 300 VMAs")],
             Floor = 0.2,
             Goal = 0.08,
         };
@@ -28,6 +29,7 @@ internal sealed class ForkServerBenchmarks : BenchmarkGroup
             Subject = new Contender("ChildProcess.Start, forkserver", count => FirstInstruction(server, count)),
             Reference = c?.As("C fork + exit, 16 MB, 300 VMAs"),
         };
+        End(untiered);
         End(server);
     }
 
@@ -73,6 +75,7 @@ internal sealed class ForkServerBenchmarks : BenchmarkGroup
         foreach (int live in (int[])[1, 100, 500])
         {
             var server = new ForkServer();
+            var untiered = new ForkServer(new ForkServerOptions { TieredCompilation = false });
             using var fork = ReferenceProgram.Python("starts", "memory", "fork", $"{live}");
             yield return new Comparison
             {
@@ -80,12 +83,14 @@ internal sealed class ForkServerBenchmarks : BenchmarkGroup
                 Unit = "MB",
                 Subject = new Contender("children of a fork server", samples => Measure(samples, () => IdleMemory(server, live))),
                 Reference = fork?.As("CPython fork"),
+                Others = [new Contender("the same, TieredCompilation off", samples => Measure(samples, () => IdleMemory(untiered, live)))],
                 Floor = live == 1 ? null : 0.6,
                 Goal = live == 1 ? null : 0.3,
                 Rounds = 2,
                 SamplesPerRound = 1,
                 Warmup = 0,
             };
+            End(untiered);
             End(server);
         }
     }

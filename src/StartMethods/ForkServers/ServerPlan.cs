@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace StartMethods.ForkServers;
 
 /// <summary>How a server is started: the same each time, until it is refreshed with another preload.</summary>
-internal sealed record ServerPlan(string Name, Action? Preload, Func<Task>? PreloadAsync, string[] Assemblies, bool TestsRuntime)
+internal sealed record ServerPlan(string Name, Action? Preload, Func<Task>? PreloadAsync, string[] Assemblies, bool Tiered, bool TestsRuntime)
 {
     internal ServerSetup Setup(SafeFileHandle requests) =>
         new()
@@ -17,21 +17,27 @@ internal sealed record ServerPlan(string Name, Action? Preload, Func<Task>? Prel
     /// A quiet process: as few threads as possible, because each of them is given back to each child; no second mapping of code, which a fork would have to copy;
     /// no diagnostics port, dump or performance map that children would share. Children inherit these settings of the runtime, and not these variables.
     /// </summary>
-    internal ChildOptions ChildOptions() => new()
+    internal ChildOptions ChildOptions()
     {
-        Name = Name,
-        Method = StartMethod.Spawn,
-        OwnsChannel = true,
-        MaxDepth = int.MaxValue, // it is no level of its own: its children are those of this process
-        Environment =
+        ChildOptions options = new()
         {
-            ["DOTNET_EnableWriteXorExecute"] = "0",
-            ["DOTNET_EnableDiagnostics"] = "0",
-            ["DOTNET_DbgEnableMiniDump"] = "0",
-            ["DOTNET_PerfMapEnabled"] = "0",
-            ["DOTNET_gcServer"] = "0",
-            ["DOTNET_gcConcurrent"] = "0",
-            ["DOTNET_TieredPGO"] = "0",
-        },
-    };
+            Name = Name,
+            Method = StartMethod.Spawn,
+            OwnsChannel = true,
+            MaxDepth = int.MaxValue, // it is no level of its own: its children are those of this process
+            Environment =
+            {
+                ["DOTNET_EnableWriteXorExecute"] = "0",
+                ["DOTNET_EnableDiagnostics"] = "0",
+                ["DOTNET_DbgEnableMiniDump"] = "0",
+                ["DOTNET_PerfMapEnabled"] = "0",
+                ["DOTNET_gcServer"] = "0",
+                ["DOTNET_gcConcurrent"] = "0",
+                ["DOTNET_TieredPGO"] = "0",
+            },
+        };
+        if (!Tiered)
+            options.Environment["DOTNET_TieredCompilation"] = "0";
+        return options;
+    }
 }

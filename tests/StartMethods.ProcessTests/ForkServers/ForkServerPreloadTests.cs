@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime;
 
 namespace StartMethods.ProcessTests.ForkServers;
 
@@ -38,6 +39,24 @@ public class ForkServerPreloadTests : IsolatedProcessTest
             new ChildOptions { Method = server, StandardOutput = SpawnStdio.Pipe });
         Assert.That(await new StreamReader(child.StandardOutput!).ReadToEndAsync(Limit), Is.EqualTo("child"));
     }
+
+    [Test]
+    public async Task A_function_is_compiled_again_only_where_tiered_compilation_is_on([Values] bool tiered)
+    {
+        await using ForkServer server = new(new ForkServerOptions { TieredCompilation = tiered });
+        bool again = await ChildProcess.RunAsync(static () =>
+        {
+            long others() => JitInfo.GetCompiledMethodCount() - JitInfo.GetCompiledMethodCount(currentThread: true); // the background compiler's
+            long before = others();
+            for (int sum = 0, i = 0; i < 100; i++)
+                sum += Twice(i);
+            return SpinWait.SpinUntil(() => others() > before, TimeSpan.FromSeconds(2));
+        }, On(server), Limit);
+        Assert.That(again, Is.EqualTo(tiered));
+    }
+
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+    private static int Twice(int i) => 2 * i;
 
     [Test]
     public async Task A_child_finds_no_console_loaded_that_nobody_has_used()
