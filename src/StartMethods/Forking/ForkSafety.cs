@@ -62,13 +62,9 @@ public static class ForkSafety
         return new ForkSafetyReport(threads, [.. SafetyFindings.Of(stack, threads, busyWorkers, isThorough)]);
     }
 
-    private static bool IsSafeOrPassing(ForkSafetyThread thread) => thread switch
-    {
-        { IsUnsafe: false } or { Kind: ForkThreadKind.PoolBusy } or { Kind: ForkThreadKind.Main, IsBlocked: false } => true,
-        // A pool thread that is being born or ends has the runtime's name for it, but is not in the runtime's list.
-        { Kind: ForkThreadKind.Foreign, Name: { } name } => name.StartsWith(".NET ", StringComparison.Ordinal),
-        _ => false,
-    };
+    // A thread of the runtime that is being born has its creator's name, one that ends has lost its place in the runtime's list: both look like a native library's.
+    private static bool IsSafeOrPassing(ForkSafetyThread thread) =>
+        !thread.IsUnsafe || thread.Kind is ForkThreadKind.PoolBusy or ForkThreadKind.Foreign || (thread.Kind == ForkThreadKind.Main && !thread.IsBlocked);
 
     // 1 + 2 + 4 + 8 + 16 ms, only where the fork would otherwise be refused or warned of.
     private const int Rechecks = 5;
