@@ -91,6 +91,8 @@ typedef struct {
 
 // A connected pair of close-on-exec stream sockets that carry descriptors; the caller owns both.
 SM_API int32_t sm_channel_pair(int32_t ends[2]);
+// The same with sockets that keep the boundaries of messages.
+SM_API int32_t sm_message_pair(int32_t ends[2]);
 // Sends: the number of bytes taken (perhaps not all; the descriptors went with the first). Never raises SIGPIPE: -EPIPE.
 SM_API int64_t sm_channel_send(int32_t channel, const sm_message *message);
 // Receives: the number of bytes; 0 at the end of the stream. Descriptors for which there is no room are closed: SM_MESSAGE_SURPLUS.
@@ -361,8 +363,6 @@ typedef struct {
     sm_limit limits[SM_LIMITS];       // by RLIMIT_ number
 } sm_circumstances;
 
-// A connected pair of close-on-exec sockets that keep the boundaries of messages and carry descriptors; the caller owns both.
-SM_API int32_t sm_message_pair(int32_t ends[2]);
 // Mask and limits of this process, and a close-on-exec descriptor (the caller's) of the directory, or of the working directory where it is null.
 SM_API int32_t sm_circumstances_take(const char *directory, sm_circumstances *taken);
 // Gives them to this process; the descriptors stay the caller's. step: SM_BECOME_* that failed.

@@ -18,14 +18,24 @@ _Static_assert(offsetof(sm_message, second_length) == 32, "mirrored by Native.Ch
 _Static_assert(offsetof(sm_message, descriptors) == 40, "mirrored by Native.Channel.cs");
 _Static_assert(offsetof(sm_message, flags) == 56, "mirrored by Native.Channel.cs");
 
-int32_t sm_channel_pair(int32_t ends[2])
+static int32_t connect_pair(int type, int32_t ends[2])
 {
     int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+    if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) < 0)
         return -errno;
     ends[0] = pair[0];
     ends[1] = pair[1];
     return 0;
+}
+
+int32_t sm_channel_pair(int32_t ends[2])
+{
+    return connect_pair(SOCK_STREAM, ends);
+}
+
+int32_t sm_message_pair(int32_t ends[2])
+{
+    return connect_pair(SOCK_SEQPACKET, ends);
 }
 
 typedef union {

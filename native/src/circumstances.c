@@ -10,23 +10,12 @@
 #endif
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(sm_circumstances) == 24 + 16 * SM_LIMITS, "mirrored by Native.Circumstances.cs");
 _Static_assert(offsetof(sm_circumstances, standard) == 12 && offsetof(sm_circumstances, limits) == 24, "mirrored by Native.Circumstances.cs");
-
-int32_t sm_message_pair(int32_t ends[2])
-{
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return -errno;
-    ends[0] = pair[0];
-    ends[1] = pair[1];
-    return 0;
-}
 
 // umask(2) can only be read by changing it, which a file that another thread creates at that moment would feel; the kernel tells it here.
 static uint32_t file_mode_mask(void)

@@ -1,4 +1,5 @@
 // CHILD-SAFE: closing every descriptor but a few, which a child does before it execs.
+#include "directory.h"
 #include "spawn.h"
 
 #include <errno.h>
@@ -13,9 +14,6 @@
 #endif
 
 enum { SM_LAST_RESORT = 1 << 20 };
-
-// The kernel's struct linux_dirent64.
-typedef struct { uint64_t inode; int64_t offset; uint16_t length; uint8_t type; char name[]; } directory_entry;
 
 static int is_kept(const sm_spawn_descriptor *keep, uint32_t count, int descriptor)
 {
@@ -53,7 +51,7 @@ static int close_listed(const sm_spawn_descriptor *keep, uint32_t count)
     // Closing while reading is safe: the kernel's position in this directory is the next descriptor number.
     while ((length = syscall(SYS_getdents64, directory, block, sizeof block)) > 0) {
         for (long at = 0; at < length;) {
-            const directory_entry *entry = (const directory_entry *)(block + at);
+            const struct directory_entry *entry = (const struct directory_entry *)(block + at);
             at += entry->length;
             int descriptor = 0;
             const char *digit = entry->name;

@@ -3,6 +3,7 @@
 #ifndef SM_ENGINE_H
 #define SM_ENGINE_H
 
+#include "directory.h"
 #include "startmethods.h"
 
 #include <errno.h>
@@ -79,9 +80,6 @@ typedef struct {
     int diagnostics_socket;
 } sm_engine;
 extern sm_engine sm__engine;
-
-// What getdents64(2) fills in.
-struct directory_entry { uint64_t inode; int64_t offset; unsigned short length; unsigned char type; char name[]; };
 
 struct sm_thread_map { struct { size_t tid; char *thread; } entries[256]; struct sm_thread_map *next; };
 

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 using StartMethods.Channels;
+using StartMethods.Forking;
 using StartMethods.Interop;
 using StartMethods.Spawning;
 
@@ -68,7 +69,7 @@ internal static class Assignment
             BecomeStep.Standard => "dup3 to a standard descriptor",
             _ => "setting the resource limits",
         });
-        CachedState.ForgetConsole();
+        InheritedConsole.Forget();
     }
 
     internal static byte[] Encode(in Circumstances circumstances, ReadOnlySpan<byte> environment)

@@ -1,9 +1,6 @@
 using System.Collections;
-using System.Reflection;
-using System.Runtime.CompilerServices;
 using System.Text;
 using StartMethods.Interop;
-using StartMethods.Threads;
 
 namespace StartMethods.ForkServers;
 
@@ -13,8 +10,6 @@ namespace StartMethods.ForkServers;
 /// </summary>
 internal static class CachedState
 {
-    private const BindingFlags Hidden = BindingFlags.Static | BindingFlags.NonPublic;
-
     /// <summary>The environment that this process has, where it is that of its server.</summary>
     internal static byte[] KnownEnvironment { get; private set; } = [];
 
@@ -47,22 +42,5 @@ internal static class CachedState
             if ((string?)present[name] != value)
                 Environment.SetEnvironmentVariable(name, value);
         }
-    }
-
-    /// <summary>
-    /// The writers of a console that a preload has used: they hold duplicates of the server's descriptors. The next use of the console opens those of
-    /// the child.
-    /// </summary>
-    internal static void ForgetConsole()
-    {
-        if (LoadedConsole.Exists)
-            ForgetWriters();
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void ForgetWriters()
-    {
-        foreach (string name in (ReadOnlySpan<string>)["s_in", "s_out", "s_error", "_isStdInRedirected", "_isStdOutRedirected", "_isStdErrRedirected"])
-            typeof(Console).GetField(name, Hidden)?.SetValue(null, null);
     }
 }

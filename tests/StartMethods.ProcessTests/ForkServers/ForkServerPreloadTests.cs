@@ -6,6 +6,7 @@ namespace StartMethods.ProcessTests.ForkServers;
 public class ForkServerPreloadTests : IsolatedProcessTest
 {
     private static int s_loaded, s_before, s_inParent, s_inChild;
+    private static StringWriter? s_written;
 
     [Test]
     public async Task What_the_preload_leaves_is_there_in_each_child()
@@ -64,6 +65,28 @@ public class ForkServerPreloadTests : IsolatedProcessTest
         await using ForkServer server = new();
         for (int i = 0; i < 3; i++) // the server, too, may come to it late: in its first fork, in what it does after it
             Assert.That(await ChildProcess.RunAsync(static () => AppDomain.CurrentDomain.GetAssemblies().Any(assembly => assembly.GetName().Name == "System.Console"), On(server), Limit), Is.False);
+    }
+
+    [Test]
+    public async Task A_writer_that_the_preload_has_set_for_the_console_stays_and_the_console_s_own_is_the_child_s()
+    {
+        await using ForkServer server = new(new ForkServerOptions
+        {
+            Preload = static () =>
+            {
+                Console.Error.Write(""); // the console's own writer, on the server's descriptor
+                Console.SetOut(s_written = new StringWriter());
+            },
+        });
+        await using ChildProcess<string> child = ChildProcess.Start(static () =>
+        {
+            Console.Error.Write("of the child");
+            Console.Error.Flush();
+            Console.Write("kept");
+            return s_written!.ToString();
+        }, new ChildOptions { Method = server, StandardError = SpawnStdio.Pipe });
+        Assert.That(await child.Result, Is.EqualTo("kept"));
+        Assert.That(await new StreamReader(child.StandardError!).ReadToEndAsync(Limit), Is.EqualTo("of the child"));
     }
 
     [Test]

@@ -111,14 +111,40 @@ public class FuzzTests
         }
     }
 
-    [TestCaseSource(nameof(Decoders)), CancelAfter(20_000)]
+    [TestCaseSource(nameof(Decoders)), CancelAfter(60_000)]
+    public void Parts_that_are_left_out_repeated_and_moved_are_survived(byte[] payload, Action<byte[]> decode)
+    {
+        int seed = Environment.TickCount;
+        var random = new Random(seed);
+        byte[][] others = [ResultBytes(), JobBytes(), FailureBytes()];
+        for (int i = 0; i < Rounds; i++)
+        {
+            List<byte> bytes = [.. payload];
+            for (int change = random.Next(1, 4); change > 0; change--)
+            {
+                int at = random.Next(1, bytes.Count), length = random.Next(Math.Min(64, bytes.Count - at) + 1);
+                byte[] source = others[random.Next(others.Length)];
+                int from = random.Next(source.Length), count = random.Next(Math.Min(64, source.Length - from) + 1);
+                if (i % 3 != 0)
+                    bytes.RemoveRange(at, length);
+                if (i % 3 != 1)
+                    bytes.InsertRange(at, source.AsSpan(from, count).ToArray());
+                if (bytes.Count < 2)
+                    break;
+            }
+            Survives(decode, [.. bytes], $"seed {seed} round {i}");
+        }
+    }
+
+    private static int Rounds => 3000 * Math.Max(1, int.TryParse(Environment.GetEnvironmentVariable("STARTMETHODS_STRESS"), out int scale) ? scale : 1);
+
+    [TestCaseSource(nameof(Decoders)), CancelAfter(60_000)]
     public void Random_bytes_and_random_damage_are_survived(byte[] payload, Action<byte[]> decode)
     {
         int seed = Environment.TickCount;
         var random = new Random(seed);
-        int rounds = 3000 * Math.Max(1, int.TryParse(Environment.GetEnvironmentVariable("STARTMETHODS_STRESS"), out int scale) ? scale : 1);
         byte[] codes = [0xC0, 0xC1, 0xC4, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCF, 0xD3, 0xD4, 0xD6, 0xD9, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF, 0x90, 0x91, 0x92, 0x80, 0xA0, 0x00, 0x7F, 0xFF];
-        for (int i = 0; i < rounds; i++)
+        for (int i = 0; i < Rounds; i++)
         {
             byte[] bytes = i % 3 == 0 ? new byte[random.Next(100)] : [.. payload];
             if (i % 3 == 0)
