@@ -22,7 +22,7 @@ public class DeploymentTests
         _repository = Path.GetFullPath(Path.Combine(bin, "..", "..", "..", ".."));
         Directory.CreateDirectory(_work);
         CommandLine.Run(_repository, "dotnet", "pack", "src/StartMethods/StartMethods.csproj", "-c", _configuration, "--no-build", "-o", Path.Combine(_work, "feed"), $"-p:PackageVersion={_version}", "-v", "quiet", "-nologo");
-        foreach (string project in (string[])["Application", "TestProject"])
+        foreach (string project in (string[])["Application", "TestProject", "XunitProject", "MSTestProject", "BenchmarkProject"])
             Instantiate(Path.Combine(bin, project), Path.Combine(_work, project));
         // One restore for all forms of the application: with all that the most demanding of them needs.
         CommandLine.Run(Application, "dotnet", "restore", "-p:SelfContained=true", "-p:PublishTrimmed=true", "-p:PublishSingleFile=true");
@@ -61,11 +61,18 @@ public class DeploymentTests
     public void A_trimmed_single_file_starts_its_children() =>
         Check(CommandLine.Run(_work, Path.Combine(Publish("trimmed", "-p:SelfContained=true", "-p:PublishSingleFile=true", "-p:PublishTrimmed=true"), "Application")), "spawn");
 
-    [Test]
-    public void A_test_under_NUnit_starts_its_children_through_the_worker_host()
+    [TestCase("TestProject"), TestCase("XunitProject"), TestCase("MSTestProject")]
+    public void A_test_under_NUnit_xunit_or_MSTest_starts_its_children_through_the_worker_host(string project)
     {
-        string output = CommandLine.Run(Path.Combine(_work, "TestProject"), "dotnet", "test", "-nologo");
+        string output = CommandLine.Run(Path.Combine(_work, project), "dotnet", "test", "-nologo");
         Assert.That(output, Does.Match(@"Passed:\s+1\b"));
+    }
+
+    [Test]
+    public void A_benchmark_of_BenchmarkDotNet_starts_its_children()
+    {
+        string output = CommandLine.Run(Path.Combine(_work, "BenchmarkProject"), "dotnet", "run", "-c", "Release");
+        Assert.That(output, Does.Contain("another process").And.Not.Contain("the same process"));
     }
 
     private string Publish(string name, params string[] options)
@@ -94,7 +101,9 @@ public class DeploymentTests
                 continue;
             }
             string text = File.ReadAllText(file).Replace("@FEED@", Path.Combine(_work, "feed")).Replace("@VERSION@", _version)
-                .Replace("@TESTSDK@", Central("Microsoft.NET.Test.Sdk")).Replace("@NUNIT@", Central("NUnit")).Replace("@ADAPTER@", Central("NUnit3TestAdapter"));
+                .Replace("@TESTSDK@", Central("Microsoft.NET.Test.Sdk")).Replace("@NUNIT@", Central("NUnit")).Replace("@ADAPTER@", Central("NUnit3TestAdapter"))
+                .Replace("@XUNIT@", Central("xunit")).Replace("@XUNITRUNNER@", Central("xunit.runner.visualstudio"))
+                .Replace("@MSTEST@", Central("MSTest.TestFramework")).Replace("@BENCHMARK@", Central("BenchmarkDotNet"));
             File.WriteAllText(Path.Combine(target, name[..^3]), text);
         }
     }
