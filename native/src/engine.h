@@ -29,6 +29,7 @@ typedef struct {
     int new_tid;                // in the child: the revived thread's id, 0 = frozen
     int action, kind, mode;
     int syscall, parked;        // syscall -1: none or unknown
+    int passing;                // a thread of the runtime's that is being born or ends
     uint64_t instruction, argument[3], stack;
     int64_t returned;
     char *thread_pointer;       // fs base
@@ -57,6 +58,7 @@ typedef struct {
     void *robust;
     size_t robust_size;
     uint64_t mask;
+    uint64_t patience;                        // until then, what passes is waited for
     int signal;
     int quiet;
 } sm_run;

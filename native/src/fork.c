@@ -153,6 +153,7 @@ static int capture(sm_run *run, uint64_t start)
     uint64_t deadline = start + options->deadline_us * 1000, quiet_until = start + options->quiet_us * 1000, pause = first_pause_ns;
     if (deadline < start + least_deadline_ns)
         deadline = start + least_deadline_ns;
+    run->patience = start + (deadline - start) / 2;
     for (;; pause = pause * 2 > longest_pause_ns ? longest_pause_ns : pause * 2) {
         run->result->tries++;
         uint64_t parked = sm__now();

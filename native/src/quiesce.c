@@ -131,6 +131,14 @@ static void blame(sm_fork_result *result, const sm_slot *slot, const char *reaso
     }
 }
 
+// A thread that is being born waits in read(2) until its creator lets it go, and has its creator's name: it looks like one of the application's, of native code, or like its creator.
+// Left behind, it would be missed by the pool, which counts it already; revived, it could take the word for its copy in the parent, since both read the same pipe.
+// It is over in a moment, so that is waited for; what lasts for half the time there is, is something else.
+static int must_pass(const sm_run *run, const sm_slot *slot)
+{
+    return slot->passing && sm__now() < run->patience;
+}
+
 // Decides what becomes of each thread and how good the moment is. BAD: forking now would break the child; the result names the culprit.
 int sm__judge(sm_run *run)
 {
@@ -142,6 +150,10 @@ int sm__judge(sm_run *run)
             continue;
         run->result->threads++;
         slot->action = action_of(slot, run->options);
+        if (must_pass(run, slot)) {
+            blame(run->result, slot, "is being born or ends");
+            return SM_MOMENT_BAD;
+        }
         if (slot->action == SM_ACTION_FREEZE && !can_freeze(slot)) {
             blame(run->result, slot, slot->mode == SM_MODE_COOPERATIVE ? "runs managed code, so the child cannot do without it"
                                      : "is not blocked in a call at which it can be left behind");

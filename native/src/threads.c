@@ -128,9 +128,34 @@ static int kind_of(const sm_slot *slot, int process)
     return length > 4 && strcmp(name + length - 4, "-ust") == 0 ? SM_THREAD_RUNTIME : SM_THREAD_FOREIGN;
 }
 
+// glibc keeps what a thread was started with in its struct pthread: does that point into the runtime's code?
+SM_UNSANITIZED static int was_made_by_runtime(const sm_slot *slot)
+{
+    enum { STRUCT_SIZE = 2304 };
+    for (int offset = 0; offset < STRUCT_SIZE; offset += 8) {
+        const char *word = *(char *const *)(slot->thread_pointer + offset);
+        if (word >= sm__engine.core_text.start && word < sm__engine.core_text.end)
+            return 1;
+    }
+    return 0;
+}
+
+// Is this thread being born, or ending? The runtime marks one that it has not let go yet; one that is not in its list (any more) is known by its start alone.
+static int is_passing(const sm_slot *slot)
+{
+    enum { TS_UNSTARTED = 0x400 };   // CoreCLR's Thread::TS_Unstarted
+    if (slot->managed)
+        return (slot->managed_state & TS_UNSTARTED) != 0;
+    return (slot->kind == SM_THREAD_FOREIGN || slot->syscall == SYS_read) && was_made_by_runtime(slot);
+}
+
 void sm__classify(int process)
 {
-    for (int i = 0; i < sm__slot_count; i++)
-        if (atomic_load(&sm__slots[i].state) == SM_SLOT_PARKED)
-            sm__slots[i].kind = kind_of(&sm__slots[i], process);
+    for (int i = 0; i < sm__slot_count; i++) {
+        sm_slot *slot = &sm__slots[i];
+        if (atomic_load(&slot->state) != SM_SLOT_PARKED)
+            continue;
+        slot->kind = kind_of(slot, process);
+        slot->passing = is_passing(slot);
+    }
 }

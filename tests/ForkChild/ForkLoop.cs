@@ -47,11 +47,7 @@ internal static class ForkLoop
             bool ended = child.WaitForExit(TimeSpan.FromSeconds(20));
             if (!ended)
             {
-                if (Environment.GetEnvironmentVariable("FORKCHILD_STOP_AT_HANG") is not null)
-                {
-                    Console.Error.WriteLine($"hung child {child.Id}");
-                    child.WaitForExit(TimeSpan.FromMinutes(30));
-                }
+                StopAtHang(child);
                 child.Signal(9);
                 child.WaitForExit(Timeout.InfiniteTimeSpan);
             }
@@ -106,6 +102,15 @@ internal static class ForkLoop
         }
         Console.WriteLine($"{verb}: {right}/{right + wrong.Count} as expected{string.Concat(wrong.Select(text => $"\n  {text}"))}");
         return wrong.Count;
+    }
+
+    /// <summary>FORKCHILD_STOP_AT_HANG: leaves a child that hangs to a debugger.</summary>
+    internal static void StopAtHang(ProcessLifetime child)
+    {
+        if (Environment.GetEnvironmentVariable("FORKCHILD_STOP_AT_HANG") is null)
+            return;
+        Console.Error.WriteLine($"hung child {child.Id}");
+        child.WaitForExit(TimeSpan.FromMinutes(30));
     }
 
     private static void Leave(Func<int> body)

@@ -3,7 +3,7 @@ using StartMethods.Tests.Layout;
 
 namespace StartMethods.ProcessTests;
 
-/// <summary>Every sample is run, so that none can rot. PreforkWeb has a fixture of its own: <see cref="PreforkWebTests"/>.</summary>
+/// <summary>Every sample is run, so that none can rot. Those that fork have fixtures of their own: <see cref="ForkSamplesTests"/>, <see cref="PreforkWebTests"/>.</summary>
 [Category("Portable")]
 public class SamplesTests
 {
@@ -17,36 +17,6 @@ public class SamplesTests
     [Test, CancelAfter(60_000)]
     public async Task Deadlock_completes_by_spawn(CancellationToken cancellation) =>
         Assert.That(await RunAsync("Deadlock", [], cancellation), Does.Contain("took the lock"));
-
-    [Test, CancelAfter(60_000)]
-    public async Task Deadlock_shows_every_end_of_a_held_lock(CancellationToken cancellation)
-    {
-        OnlyWhereThisRuntimeCanBeForked();
-        string output = await RunAsync("Deadlock", [], cancellation);
-        Assert.That(output, Does.Contain("fork: refused.").And.Contain("'Bookkeeper'").And.Contain("waited for the lock in vain"));
-        Assert.That(output, Does.Match("threads of the application live on: the child .* took the lock"));
-    }
-
-    [Test, CancelAfter(60_000)]
-    public async Task Snapshot_saves_what_was_there_at_one_moment(CancellationToken cancellation)
-    {
-        OnlyWhereThisRuntimeCanBeForked();
-        Assert.That(await RunAsync("Snapshot", ["32"], cancellation), Does.Contain("that of one moment: yes"));
-    }
-
-    [TestCase("", "a forked child collected garbage", TestName = "Doctor_forks_a_process_without_other_threads")]
-    [TestCase("--busy", "refused: 1 reasons", TestName = "Doctor_refuses_beside_a_thread_of_its_own"), CancelAfter(60_000)]
-    public async Task Doctor(string argument, string expected, CancellationToken cancellation)
-    {
-        OnlyWhereThisRuntimeCanBeForked();
-        Assert.That(await RunAsync("Doctor", argument.Length == 0 ? [] : [argument], cancellation), Does.Contain("spawn       works").And.Contain(expected));
-    }
-
-    private static void OnlyWhereThisRuntimeCanBeForked()
-    {
-        if (StartMethod.Fork.UnsupportedReason is { } reason)
-            Assert.Ignore(reason);
-    }
 
     [Test, CancelAfter(60_000)]
     public async Task The_snippets_of_the_readme_run(CancellationToken cancellation) =>
@@ -73,7 +43,7 @@ public class SamplesTests
             Assert.That(all, Does.Contain(snippet));
     }
 
-    private static async Task<string> RunAsync(string sample, string[] arguments, CancellationToken cancellation)
+    internal static async Task<string> RunAsync(string sample, string[] arguments, CancellationToken cancellation)
     {
         string configuration = Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
         string program = Repository.PathOf("artifacts", "bin", sample, configuration, sample + ".dll");
