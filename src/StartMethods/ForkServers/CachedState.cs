@@ -16,6 +16,7 @@ internal static class CachedState
     /// <summary>In the server: gives it the environment that a child gets if nothing else is asked for, and remembers it, so that such a child finds it in place.</summary>
     internal static void AdoptEnvironment(byte[] block)
     {
+        KnownEnvironment = []; // which may not be true any more
         BecomeEnvironment(block);
         KnownEnvironment = block;
     }

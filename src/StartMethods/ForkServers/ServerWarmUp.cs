@@ -19,6 +19,7 @@ internal static class ServerWarmUp
         LoadApplication(setup.Application);
         setup.Preload?.Invoke();
         setup.PreloadAsync?.Invoke().GetAwaiter().GetResult();
+        CachedState.AdoptEnvironment(setup.Environment); // a child gets that of its request, not what the preload has set
         Rehearsal.Run(setup.Environment);
         GiveBackMemory();
         (string unsafeThreads, string warning) = LeftThreads.Find();

@@ -60,6 +60,13 @@ public class ForkServerPreloadTests : IsolatedProcessTest
     private static int Twice(int i) => 2 * i;
 
     [Test]
+    public async Task A_variable_that_the_preload_sets_is_not_in_the_environment_of_the_children()
+    {
+        await using ForkServer server = new(new ForkServerOptions { Preload = static () => Environment.SetEnvironmentVariable("SET_BY_PRELOAD", "1") });
+        Assert.That(await ChildProcess.RunAsync(static () => Environment.GetEnvironmentVariable("SET_BY_PRELOAD"), On(server), Limit), Is.Null);
+    }
+
+    [Test]
     public async Task A_child_finds_no_console_loaded_that_nobody_has_used()
     {
         await using ForkServer server = new();
