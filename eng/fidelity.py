@@ -36,7 +36,7 @@ explained = {
     "generations": "child of a child of a child",
 }
 with open(target, "w") as out:
-    out.write(f"# What a forked child can do\n\nWritten by `./build.sh fidelity`: children (of `random`: three, of `generations`: a line of four, for each fork counted) that were as they should be / forks, at least {fewest} in each cell. "
+    out.write(f"# What a forked child can do\n\nMade by the programs of `./build.sh fidelity`, in pieces: children (of `random`: three, of `generations`: a line of four, for each fork counted) that were as they should be / forks, at least {fewest} in each cell. "
               f"{whole:,} of {total:,}, on .NET {', '.join(runtimes)}, Linux x64. "
               "A release runtime honours GCStress=2: the same children take about five times the processor time.\n")
     for runtime in runtimes:
