@@ -64,7 +64,7 @@ SM_UNSANITIZED static void on_capture(int signal, siginfo_t *info, void *context
     if (slot && atomic_load(&slot->state) == SM_SLOT_SENT) {
         slot->thread_pointer = __builtin_thread_pointer();
         sm__describe_slot(slot, context);
-        prctl(PR_GET_NAME, slot->name, 0, 0, 0);
+        syscall(SYS_prctl, PR_GET_NAME, slot->name, 0, 0, 0);
         syscall(SYS_get_robust_list, 0, &slot->robust, &slot->robust_size);
         long affinity = syscall(SYS_sched_getaffinity, 0, sizeof slot->affinity, slot->affinity);
         slot->affinity_size = affinity > 0 ? (size_t)affinity : 0;

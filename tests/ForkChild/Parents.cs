@@ -97,7 +97,12 @@ internal static class Parents
     private static void Collecting()
     {
         List<byte[]> kept = [];
-        Busy("Collector", () => GC.Collect(Random.Shared.Next(3), GCCollectionMode.Forced, blocking: Random.Shared.Next(2) == 0));
+        // With no pause at all it starves whoever else wants to collect, in any process: without a fork, three collections beside it took up to two seconds.
+        Busy("Collector", () =>
+        {
+            GC.Collect(Random.Shared.Next(3), GCCollectionMode.Forced, blocking: Random.Shared.Next(2) == 0);
+            Thread.Sleep(1);
+        });
         Busy("Allocator", () =>
         {
             kept.Add(new byte[Random.Shared.Next(10, 20_000)]);

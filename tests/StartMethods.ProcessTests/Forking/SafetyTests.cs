@@ -37,7 +37,7 @@ public class SafetyTests : ForkTests
 
     [Test]
     public async Task A_thread_of_native_code_is_named_by_its_id_and_what_it_does() =>
-        Assert.That(await Run("fork-foreign-thread", "Throw"), Does.Contain("foreign native thread").And.Contain("native id").And.Contain("pause"));
+        Assert.That(await Run("fork-foreign-thread", "Throw"), Does.Contain("foreign native thread").And.Contain("native id").And.Contain("read"));
 
     [Test]
     public async Task Busy_workers_are_counted_and_idle_ones_are_no_hindrance()

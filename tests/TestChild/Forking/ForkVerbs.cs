@@ -141,7 +141,10 @@ internal static partial class ForkVerbs
     private static string ForeignThread(string policy)
     {
         nint libc = NativeLibrary.Load("libc.so.6");
-        if (CreateThread(out _, 0, NativeLibrary.GetExport(libc, "pause"), 0) != 0)
+        // It reads a pipe in which nothing comes: unlike pause(2), that outlives the signal with which threads are looked at.
+        using System.IO.Pipes.AnonymousPipeServerStream pipe = new(System.IO.Pipes.PipeDirection.Out);
+        nint file = OpenStream((int)pipe.ClientSafePipeHandle.DangerousGetHandle(), "r");
+        if (CreateThread(out _, 0, NativeLibrary.GetExport(libc, "fgetc"), file) != 0)
             return "no thread";
         List<string> seen = [];
         ForkSafety.Warning += (_, e) => seen.Add($"{Environment.ProcessId == s_parent} {string.Join(',', e.Report.Findings.Where(f => f.IsUnsafe).Select(f => f.Kind))}");
@@ -183,6 +186,9 @@ internal static partial class ForkVerbs
 
     [LibraryImport("libc", EntryPoint = "pthread_create")]
     private static partial int CreateThread(out nint thread, nint attributes, nint start, nint argument);
+
+    [LibraryImport("libc", EntryPoint = "fdopen", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint OpenStream(int descriptor, string mode);
 
     [LibraryImport("libc", EntryPoint = "kill")]
     private static partial int Kill(int pid, int signal);
