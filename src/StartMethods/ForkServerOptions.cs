@@ -38,7 +38,7 @@ public sealed class ForkServerOptions
 
     /// <summary>
     /// Whether the server and its children recompile, in the background, the code that they run often. Without it each function is compiled once and well, and code that
-    /// was compiled ahead of time stays as it is: a child starts sooner and has a third of the memory of its own, and one that computes for seconds may take longer. Default: true.
+    /// was compiled ahead of time stays as it is: a child starts sooner and has half of the memory of its own, and one that computes for seconds may take longer. Default: true.
     /// </summary>
     /// <remarks>The runtime's setting <c>TieredCompilation</c>, for these processes only.</remarks>
     public bool TieredCompilation { get; set; } = true;
