@@ -48,7 +48,7 @@ internal static class ServerChildren
         foreach (string verb in verbs)
         {
             ForkServer server = verb == "handled-signals" ? handling : plain;
-            wrong += ForkLoopOf(verb, Verbs.All.ContainsKey(verb) ? _ => Expect(server, "exit 0", () => Verbs.All[verb]()) : i => Together[verb](server, i), count);
+            wrong += ForkLoop.Run(verb, Verbs.All.ContainsKey(verb) ? _ => Expect(server, "exit 0", () => Verbs.All[verb]()) : i => Together[verb](server, i), count);
         }
         return wrong == 0 ? 0 : 1;
     }
@@ -57,22 +57,6 @@ internal static class ServerChildren
     {
         Parents.Become(parent);
         Random.Shared.Next(); // so that there is a state that children could share
-    }
-
-    // Gives up after three that went wrong, since each may have taken its whole time limit.
-    private static int ForkLoopOf(string verb, Func<int, string?> scenario, int count)
-    {
-        int right = 0;
-        List<string> wrong = [];
-        for (int i = 0; i < count && wrong.Count < 3; i++)
-        {
-            if (scenario(i) is { } text)
-                wrong.Add(text);
-            else
-                right++;
-        }
-        Console.WriteLine($"{verb}: {right}/{right + wrong.Count} as expected{string.Concat(wrong.Select(text => $"\n  {text}"))}");
-        return wrong.Count;
     }
 
     /// <summary>One child, by the way that applications take, which leaves with what its body returns.</summary>

@@ -182,8 +182,9 @@ internal sealed class ChildRunner
         FrameContent content;
         try
         {
-            content = PayloadFrames.Content(FrameType.Result, ResultCodec.Encode(value, resultType, serializer));
-            CheckSize(content);
+            EncodedPayload payload = ResultCodec.Encode(value, resultType, serializer);
+            CheckSize(payload);
+            content = PayloadFrames.Content(FrameType.Result, payload);
         }
         catch (Exception e)
         {
@@ -193,12 +194,12 @@ internal sealed class ChildRunner
         _channel.Send(content);
     }
 
-    private void CheckSize(in FrameContent content)
+    private void CheckSize(EncodedPayload payload)
     {
-        long size = PayloadFrames.Size(content);
+        long size = payload.Size;
         if (size <= _setup!.MaxResultBytes)
             return;
-        content.Sent?.Invoke();
+        payload.Dispose();
         throw new PayloadException($"the result of child '{_setup.Name}' takes {size} bytes, more than the {_setup.MaxResultBytes} that ChildOptions.MaxResultBytes allows");
     }
 

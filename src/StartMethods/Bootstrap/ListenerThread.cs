@@ -1,8 +1,8 @@
 namespace StartMethods.Bootstrap;
 
 /// <summary>
-/// The thread on which a child listens to its parent. A process that will be forked starts it ahead and lets it wait: the fork gives it to each child, for a tenth of
-/// what starting a thread of the runtime costs there.
+/// The thread on which a child listens to its parent. A process that will be forked starts it ahead and lets it wait: the fork gives it to each child, which
+/// then need not have the runtime start one.
 /// </summary>
 internal sealed class ListenerThread
 {

@@ -2,7 +2,6 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using StartMethods.Forking;
 using StartMethods.Interop;
-using StartMethods.Threads;
 
 namespace StartMethods.Bootstrap;
 
@@ -27,7 +26,7 @@ internal static class OrderlyExit
             Never.Wait();
         try
         {
-            FlushConsoleIfUsed();
+            InheritedConsole.Flush(); // only the writers that there are: to make one so that it can be flushed took a child longer than the rest of its exit
             if (runHandlers)
                 ExitHandlers.Run();
         }
@@ -41,7 +40,7 @@ internal static class OrderlyExit
     /// <summary>For a process that will be forked: does what is done before each exit and changes nothing.</summary>
     internal static void Rehearse()
     {
-        FlushConsoleIfUsed();
+        InheritedConsole.Flush();
         ExitHandlers.Prepare();
     }
 
@@ -57,11 +56,4 @@ internal static class OrderlyExit
     /// <summary>Writes a line to standard error.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)] // else System.Console is loaded by whoever might have something to say
     internal static void WriteError(string line) => Console.Error.WriteLine(line);
-
-    // Only the writers that there are: to make one so that it can be flushed took a child longer than the rest of its exit.
-    private static void FlushConsoleIfUsed()
-    {
-        if (LoadedConsole.Exists)
-            InheritedConsole.Flush();
-    }
 }

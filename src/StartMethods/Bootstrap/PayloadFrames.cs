@@ -21,13 +21,4 @@ internal static class PayloadFrames
         Memory<byte>[]? buffers = frame.LargeBuffers.Length == 0 ? null : Array.ConvertAll(frame.LargeBuffers, buffer => new Memory<byte>(buffer));
         return new ReceivedPayload(frame.Payload, frame.Descriptors.Length == 0 ? null : frame.Descriptors, buffers);
     }
-
-    /// <summary>The bytes of a frame, without its headers.</summary>
-    internal static long Size(in FrameContent content)
-    {
-        long size = content.Payload.Length;
-        for (int i = 0; i < (content.LargeBuffers?.Count ?? 0); i++)
-            size += content.LargeBuffers![i].Length;
-        return size;
-    }
 }

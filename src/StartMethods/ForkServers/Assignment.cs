@@ -60,7 +60,7 @@ internal static class Assignment
     internal static void Become(Frame frame)
     {
         ReadOnlySpan<byte> environment = Decode(frame, out Circumstances wanted);
-        CachedState.BecomeEnvironment(environment);
+        ForkedEnvironment.Become(environment);
         (wanted.Directory, wanted.Input, wanted.Output, wanted.Error) = (Number(frame, Directory), Number(frame, Input), Number(frame, Output), Number(frame, Error));
         int result = Native.CircumstancesBecome(wanted, out BecomeStep step);
         NativeError.ThrowIfFailed(result, step switch

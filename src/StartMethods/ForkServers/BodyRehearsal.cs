@@ -61,18 +61,22 @@ internal static class BodyRehearsal
 
     private static void Compile(MethodBase method)
     {
-        Type[] arguments = [.. method.DeclaringType!.IsGenericType ? method.DeclaringType.GetGenericArguments() : [], .. method.IsGenericMethod ? method.GetGenericArguments() : []];
+        Type[] arguments = TypeArguments(method);
         if (arguments.Length == 0)
             RuntimeHelpers.PrepareMethod(method.MethodHandle);
         else
             RuntimeHelpers.PrepareMethod(method.MethodHandle, Array.ConvertAll(arguments, static argument => argument.TypeHandle));
     }
 
+    // Those of its type, then its own: the order in which the runtime wants them, and the compiler gives them to a state machine.
+    private static Type[] TypeArguments(MethodBase method) =>
+        [.. method.DeclaringType!.IsGenericType ? method.DeclaringType.GetGenericArguments() : [], .. method.IsGenericMethod ? method.GetGenericArguments() : []];
+
     // What an async method runs is in a type of its own; the builder's Start is compiled for each.
     private static void CompileStateMachine(MethodInfo method, Type machine)
     {
         if (machine.ContainsGenericParameters)
-            machine = machine.MakeGenericType([.. method.DeclaringType!.IsGenericType ? method.DeclaringType.GetGenericArguments() : [], .. method.IsGenericMethod ? method.GetGenericArguments() : []]);
+            machine = machine.MakeGenericType(TypeArguments(method));
         Compile(machine.GetMethod("MoveNext", Any)!);
         Start(machine.GetField("<>t__builder", Any)?.FieldType, machine);
         Start(typeof(AsyncTaskMethodBuilder).Assembly.GetType("System.Runtime.CompilerServices.AsyncMethodBuilderCore"), machine); // which every builder calls

@@ -55,7 +55,7 @@ internal sealed class ForkedLife(MessageSocket requests, ForkMessage request, Fi
 
     private FileDescriptor AwaitAssignment()
     {
-        Rehearsal.RunInSpare(CachedState.KnownEnvironment);
+        Rehearsal.RunInSpare(ForkedEnvironment.Known);
         using MessageSocket control = new(socket);
         byte[] buffer = new byte[64];
         ReceivedDescriptors received = default;

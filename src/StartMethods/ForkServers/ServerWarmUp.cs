@@ -13,13 +13,13 @@ internal static class ServerWarmUp
     {
         if (ForkEngine.UnsupportedReason is { } reason)
             return new ReadyMessage(reason, "", "");
-        CachedState.AdoptEnvironment(setup.Environment);
+        ForkedEnvironment.Adopt(setup.Environment);
         foreach (string assembly in setup.Assemblies)
             Assembly.Load(assembly);
         LoadApplication(setup.Application);
         setup.Preload?.Invoke();
         setup.PreloadAsync?.Invoke().GetAwaiter().GetResult();
-        CachedState.AdoptEnvironment(setup.Environment); // a child gets that of its request, not what the preload has set
+        ForkedEnvironment.Adopt(setup.Environment); // a child gets that of its request, not what the preload has set
         Rehearsal.Run(setup.Environment);
         GiveBackMemory();
         (string unsafeThreads, string warning) = LeftThreads.Find();

@@ -31,7 +31,7 @@ internal static class ChildReset
 
     private static readonly Action? ForgetRandom = MakeForgetRandom();
 
-    // A thread-static field of a type that is not public: an unsafe accessor cannot return it by reference, and reflection takes a tenth of a millisecond for it in
+    // A thread-static field of a type that is not public: an unsafe accessor cannot return it by reference, and reflection takes some fifty page faults for it in
     // each child. So the one assignment is compiled here.
     private static Action? MakeForgetRandom()
     {

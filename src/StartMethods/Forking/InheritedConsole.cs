@@ -38,7 +38,7 @@ internal static class InheritedConsole
     }
 
     [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Without the fields there is nothing to flush or to forget.")]
-    private static Type? Class() => LoadedConsole.Exists ? LoadedAssembly.Find("System.Console")?.GetType("System.Console") : null;
+    private static Type? Class() => LoadedConsole.Assembly?.GetType("System.Console");
 
     [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "Without the fields there is nothing to flush or to forget.")]
     private static FieldInfo? Field(Type console, string name) => console.GetField(name, Static);

@@ -4,27 +4,24 @@ using StartMethods.Interop;
 
 namespace StartMethods.ForkServers;
 
-/// <summary>
-/// What the framework remembers about a process's surroundings from before the fork, and must look up again in the child. What a fork itself makes stale
-/// (process id, random numbers, sockets) is the fork engine's to renew.
-/// </summary>
-internal static class CachedState
+/// <summary>The environment that a server has ready for its children, and how a child comes by another one.</summary>
+internal static class ForkedEnvironment
 {
     /// <summary>The environment that this process has, where it is that of its server.</summary>
-    internal static byte[] KnownEnvironment { get; private set; } = [];
+    internal static byte[] Known { get; private set; } = [];
 
     /// <summary>In the server: gives it the environment that a child gets if nothing else is asked for, and remembers it, so that such a child finds it in place.</summary>
-    internal static void AdoptEnvironment(byte[] block)
+    internal static void Adopt(byte[] block)
     {
-        KnownEnvironment = []; // which may not be true any more
-        BecomeEnvironment(block);
-        KnownEnvironment = block;
+        Known = []; // which may not be true any more
+        Become(block);
+        Known = block;
     }
 
     /// <summary>Makes it the environment of this process: the C library's, and the runtime's copy of that.</summary>
-    internal static void BecomeEnvironment(ReadOnlySpan<byte> block)
+    internal static void Become(ReadOnlySpan<byte> block)
     {
-        if (block.SequenceEqual(KnownEnvironment))
+        if (block.SequenceEqual(Known))
             return;
         NativeError.ThrowIfFailed(Native.EnvironmentReplace(block, (ulong)block.Length), "replacing the environment");
         Dictionary<string, string> wanted = [];
