@@ -272,6 +272,7 @@ enum {
     SM_FORK_NO_WAIT = 4,       // return before the child has its threads back; only where code memory needs no copy (W^X off)
     SM_FORK_KEEP_SOCKETS = 8,  // do not disown inherited sockets
     SM_FORK_STRICT = 16,       // fail rather than fork at a moment that needs the owner repair
+    SM_FORK_CANARY = 32,       // whoever might run the application's code stays behind wherever that can be: see stays_behind in quiesce.c
 };
 
 enum { SM_THREAD_CALLER, SM_THREAD_MAIN, SM_THREAD_RUNTIME, SM_THREAD_POOL, SM_THREAD_GATE, SM_THREAD_TIMER, SM_THREAD_SOCKETS,

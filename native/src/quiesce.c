@@ -80,15 +80,6 @@ static int default_action(const sm_slot *slot, uint32_t flags)
     return SM_ACTION_REVIVE;
 }
 
-static int action_of(const sm_slot *slot, const sm_fork_options *options)
-{
-    int tid = atomic_load(&slot->tid);
-    for (uint32_t i = 0; i < options->policy_count; i++)
-        if (options->policies[i].tid == tid)
-            return options->policies[i].action;
-    return default_action(slot, options->flags);
-}
-
 // Does this managed thread wait on a condition of its own? Managed waits do: a mutex with users, directly followed by the condition. A thread
 // that waits for the end of a garbage collection does not: all of them share one condition (followed, not preceded, by its mutex). A waiter
 // that never leaves makes the next pthread_cond_broadcast but one wait for it for ever (glibc counts the waiters of a group in and out), so
@@ -107,6 +98,28 @@ static int can_freeze(const sm_slot *slot)
 {
     return slot->parked && slot->mode != SM_MODE_COOPERATIVE && !waits_for_lock(slot)
         && !(slot->managed && slot->syscall == SYS_futex && !waits_on_own_condition(slot));
+}
+
+// A canary lives for a moment, to see whether a child can live here at all. Timers, work items and finalizers of the application are not to run in it once more, if their
+// thread can be left behind.
+static int stays_behind(const sm_slot *slot)
+{
+    switch (slot->kind) {
+    case SM_THREAD_RUNTIME:
+        return strncmp(slot->name, ".NET Finalizer", 14) == 0 && can_freeze(slot);
+    case SM_THREAD_MAIN: case SM_THREAD_POOL: case SM_THREAD_GATE: case SM_THREAD_TIMER: case SM_THREAD_SOCKETS: case SM_THREAD_USER: case SM_THREAD_FOREIGN:
+        return can_freeze(slot);
+    }
+    return 0;
+}
+
+static int action_of(const sm_slot *slot, const sm_fork_options *options)
+{
+    int tid = atomic_load(&slot->tid);
+    for (uint32_t i = 0; i < options->policy_count; i++)
+        if (options->policies[i].tid == tid)
+            return options->policies[i].action;
+    return options->flags & SM_FORK_CANARY && stays_behind(slot) ? SM_ACTION_FREEZE : default_action(slot, options->flags);
 }
 
 static void blame(sm_fork_result *result, const sm_slot *slot, const char *reason)

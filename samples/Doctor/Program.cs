@@ -34,7 +34,11 @@ static string DryRun()
             Posix.Exit(Task.Run(() => 42).Result);
         }
         ExitStatus status = Posix.Wait(child);
-        return $"a forked child collected garbage, ran a task and ended ({status}, expected exit 42) after {Stopwatch.GetElapsedTime(start).TotalMilliseconds:0.0} ms";
+        return $"the canary, a child sent ahead to see whether it would be whole, was; a forked child collected garbage, ran a task and ended ({status}, expected exit 42) after {Stopwatch.GetElapsedTime(start).TotalMilliseconds:0.0} ms";
+    }
+    catch (StartMethodNotSupportedException e)
+    {
+        return $"refused: {e.Message}"; // the canary's verdict
     }
     catch (UnsafeForkException e)
     {

@@ -26,7 +26,7 @@ public static class Posix
     /// parent's diagnostics socket). The parent gets no SIGCHLD.
     /// </remarks>
     /// <exception cref="UnsafeForkException">It is not safe now, and the policy is to throw.</exception>
-    /// <exception cref="StartMethodNotSupportedException">This system or runtime cannot be forked.</exception>
+    /// <exception cref="StartMethodNotSupportedException">This system or runtime cannot be forked, or the canary that was sent ahead of the first fork was not whole.</exception>
     /// <exception cref="StartMethodException">There is no child: a thread stood in the way until the deadline, or the system refused (EAGAIN, ENOMEM).</exception>
     /// <exception cref="InvalidOperationException">Called by a hook of <see cref="AtFork"/>.</exception>
     public static int Fork(ForkOptions? options = null)

@@ -19,6 +19,12 @@ internal sealed class LibraryEventSource : EventSource
     [Event(3, Level = EventLevel.Informational, Message = "Forked process {0}: {1} threads, parked for {2} µs, owner repair of {3} locks")]
     internal void Forked(int processId, int threads, long parkedMicroseconds, int owners) => WriteEvent(3, processId, threads, parkedMicroseconds, owners);
 
+    /// <summary>A child was sent ahead of this process's first fork, to see whether forked children are whole.</summary>
+    /// <param name="wrong">What is wrong with them; empty where nothing is.</param>
+    /// <param name="microseconds">How long it took.</param>
+    [Event(4, Level = EventLevel.Informational, Message = "Fork canary: '{0}' after {1} µs")]
+    internal void CanaryEnded(string wrong, long microseconds) => WriteEvent(4, wrong, microseconds);
+
     [Event(10, Level = EventLevel.Informational, Message = "Pool {0} started worker {1} (process {2})")]
     internal void WorkerStarted(string pool, string worker, int processId) => WriteEvent(10, pool, worker, processId);
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using StartMethods.Forking;
 using StartMethods.Interop;
 
 namespace StartMethods.ForkServers;
@@ -10,74 +11,39 @@ namespace StartMethods.ForkServers;
 /// </summary>
 internal static class Canary
 {
-    private const int Patience = 10_000, Passed = 0, Failed = 1;
     private static readonly TimeSpan StepLimit = TimeSpan.FromSeconds(5);
 
     /// <summary>What is wrong; empty where nothing is.</summary>
     internal static string Run()
     {
-        (MessageSocket ours, MessageSocket theirs) = MessageSocket.CreatePair();
-        using (ours)
-        using (theirs)
-        {
-            ServerFork fork = ServerFork.Now(asSibling: false, theirs.Handle);
-            if (fork.IsChild)
-                Live(theirs);
-            if (fork.ErrorNumber != 0)
-                return fork.Reason;
-            theirs.Dispose();
-            using FileDescriptor pidfd = fork.Pidfd!;
-            bool ended = Native.ProcessWait(fork.ProcessId, pidfd.Number, Patience) > 0;
-            if (!ended)
-                _ = Native.ProcessSignal(fork.ProcessId, pidfd.Number, SignalNumber.Kill, SignalScope.Process);
-            _ = Native.ProcessWait(fork.ProcessId, pidfd.Number, -1);
-            ExitInfo info = new() { Size = (uint)Unsafe.SizeOf<ExitInfo>() };
-            _ = Native.ProcessReap(fork.ProcessId, pidfd.Number, ref info);
-            return ended && info is { Kind: ExitKind.Code, Value: Passed } ? "" : Explain(ours, ended, info);
-        }
-    }
-
-    private static string Explain(MessageSocket ours, bool ended, ExitInfo info)
-    {
-        // The last step that it began.
-        byte[] buffer = new byte[64];
-        string step = "begin";
-        ReceivedDescriptors none = default;
-        for (int size; (size = ours.Receive(buffer, ref none, wait: false)) > 0;)
-            step = System.Text.Encoding.UTF8.GetString(buffer, 0, size);
-        return $"a forked child of {RuntimeInformation.FrameworkDescription} failed its self-check at '{step}': it {(ended ? $"ended with {info.Kind} {info.Value}" : "hung")}";
-    }
-
-    private static void Live(MessageSocket said)
-    {
-        int code = Failed;
         try
         {
-            foreach ((string name, Func<bool> step) in Steps())
-            {
-                said.Send(System.Text.Encoding.UTF8.GetBytes(name), -1, wait: false);
-                if (!step())
-                    Native.ExitNow(Failed);
-            }
-            code = Passed;
+            string wrong = ForkCanary.Run(new ForkRequest { Flags = ForkFlags.ReviveAll | ForkFlags.NoWait }, Steps, ForkCanary.Patience);
+            if (wrong.Length == 0)
+                ForkCanary.Pass();
+            return wrong;
         }
-        finally
+        catch (StartMethodException e)
         {
-            Native.ExitNow(code);
+            return e.Message;
+        }
+        catch (StartMethodNotSupportedException e)
+        {
+            return e.Message;
         }
     }
 
-    private static IEnumerable<(string, Func<bool>)> Steps() =>
+    private static IReadOnlyList<CanaryStep> Steps =>
     [
-        ("garbage collection", () => { GC.Collect(); return true; }),
-        ("exception", Throws),
-        ("null reference", FaultsOnAnotherThread),
-        ("thread pool", () => Task.Run(static () => 42).Wait(StepLimit)),
-        ("timer", () => Task.Delay(1).Wait(StepLimit)),
-        ("collection beside a running loop", CollectsBesideALoop),
-        ("finalizer", RunsFinalizers),
-        ("signal", HandlesSignals),
-        ("process id", () => Environment.ProcessId == Native.ProcessId()),
+        new("garbage collection", () => { GC.Collect(); return true; }),
+        new("exception", Throws),
+        new("null reference", FaultsOnAnotherThread),
+        new("thread pool", () => Task.Run(static () => 42).Wait(StepLimit)),
+        new("timer", () => Task.Delay(1).Wait(StepLimit)),
+        new("collection beside a running loop", CollectsBesideALoop),
+        new("finalizer", RunsFinalizers),
+        new("signal", HandlesSignals),
+        new("process id", () => Environment.ProcessId == Native.ProcessId()),
     ];
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -11,7 +11,8 @@ internal static class ForkEngine
 
     /// <summary>Why this process cannot be forked, in one sentence; null where it can.</summary>
     internal static string? UnsupportedReason =>
-        Unsupported.Value ?? (IsForeignChild ? "this process was made by a fork(2) that StartMethods did not make: no thread of the runtime but this one lives here" : null);
+        Unsupported.Value ?? ForkCanary.Reason
+        ?? (IsForeignChild ? "this process was made by a fork(2) that StartMethods did not make: no thread of the runtime but this one lives here" : null);
 
     /// <summary>Whether this process is the child of somebody else's fork(2), in which the runtime has no other thread.</summary>
     internal static bool IsForeignChild => !Native.IsPortable && Native.ForkIsForeignChild() != 0;

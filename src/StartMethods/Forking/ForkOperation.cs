@@ -5,7 +5,7 @@ using StartMethods.Interop;
 namespace StartMethods.Forking;
 
 /// <summary>
-/// One fork as everything above the engine makes it: is it safe, <c>before</c> hooks, the console flushed, the engine, <c>after</c> hooks. One at a time, so that the hooks of two
+/// One fork as everything above the engine makes it: is it safe, would a child be whole, <c>before</c> hooks, the console flushed, the engine, <c>after</c> hooks. One at a time, so that the hooks of two
 /// forks never interleave. See docs/architecture.md, "One fork".
 /// </summary>
 internal static class ForkOperation
@@ -41,6 +41,7 @@ internal static class ForkOperation
             if (Native.ProcessId() != process)
                 throw new StartMethodException("fork: another thread has forked this process meanwhile, and this is the child, where this thread lives on");
             ForkSafety.Check(options.Policy);
+            ForkCanary.Decide(request);
             t_isForking = true;
             try
             {

@@ -37,6 +37,7 @@ internal static partial class ForkVerbs
         verbs["fork-lock"] = arguments => Now(() => HeldLock(arguments[0]));
         verbs["fork-socket-kept"] = arguments => Now(() => SocketKept(arguments[0] == "kept"));
         ForkMethodVerbs.AddTo(verbs);
+        CanaryVerbs.AddTo(verbs);
     }
 
     private static int s_parent;
