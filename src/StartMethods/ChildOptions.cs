@@ -98,6 +98,11 @@ public sealed class ChildOptions
     /// <summary>Takes the frames of a conversation that the body, one of the library itself, leads with this side; it owns them. Called on the reactor's thread.</summary>
     internal Action<Channels.Frame>? UserFrame { get; set; }
 
+    /// <summary>Takes the lines of standard output and standard error in this process, whatever the options say of those; null: it does not.</summary>
+    internal Channels.IOutputTaker? OutputTaker { get; init; }
+
+    internal Channels.IOutputTaker? ErrorTaker { get; init; }
+
     /// <summary>See <see cref="Bootstrap.SetupMessage.OwnsChannel"/>.</summary>
     internal bool OwnsChannel { get; init; }
 

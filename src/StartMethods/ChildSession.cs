@@ -87,7 +87,8 @@ internal sealed partial class ChildSession
     private void Begin(ChildLaunch launch)
     {
         _streams.CloseChildEnds();
-        _streams.Relay?.Start(Process.StandardError);
+        _streams.Relay?.Start(Process.Id, Process.StandardError);
+        _streams.OutputRelay?.Start(Process.Id, Process.StandardOutput);
         lock (_gate)
         {
             _startDeadline = Deadline.After(_options.StartTimeout, () => End(EndCause.NotUp));
@@ -185,6 +186,7 @@ internal sealed partial class ChildSession
             return false;
         _over = true;
         _streams.Relay?.Drain();
+        _streams.OutputRelay?.Drain();
         if (!_answer.Task.IsCompleted)
         {
             Exception silence = _protocolError is StartMethodException and not ProtocolException

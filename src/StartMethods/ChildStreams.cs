@@ -19,16 +19,21 @@ internal sealed class ChildStreams : IDisposable
         {
             // What starts programs there makes the pipes itself, and knows no handles.
             (Input, Output, Error) = (options.StandardInput ?? SpawnStdio.Null, options.StandardOutput ?? SpawnStdio.Inherit, options.StandardError ?? SpawnStdio.Inherit);
-            if (options.StandardError is null && options.KillOnParentExit)
-                (Error, Relay) = (SpawnStdio.Pipe, new RelayedOutput());
+            if (options.OutputTaker is not null)
+                (Output, OutputRelay) = (SpawnStdio.Pipe, new RelayedOutput(options.OutputTaker));
+            if (options.ErrorTaker is not null || IsRelayed(options))
+                (Error, Relay) = (SpawnStdio.Pipe, new RelayedOutput(options.ErrorTaker));
             return;
         }
         try
         {
             (Input, InputStream) = options.StandardInput is { Kind: SpawnStdio.Target.Pipe } ? PipeTo() : (options.StandardInput ?? SpawnStdio.Null, null);
-            (Output, OutputStream) = options.StandardOutput is { Kind: SpawnStdio.Target.Pipe } ? PipeFrom() : (options.StandardOutput ?? SpawnStdio.Inherit, null);
-            if (options.StandardError is null && options.KillOnParentExit)
-                (Error, Relay) = RelayedPipe();
+            if (options.OutputTaker is not null)
+                (Output, OutputRelay) = RelayedPipe(-1, options.OutputTaker);
+            else
+                (Output, OutputStream) = options.StandardOutput is { Kind: SpawnStdio.Target.Pipe } ? PipeFrom() : (options.StandardOutput ?? SpawnStdio.Inherit, null);
+            if (options.ErrorTaker is not null || IsRelayed(options))
+                (Error, Relay) = RelayedPipe(options.ErrorTaker is null ? StandardErrorNumber : -1, options.ErrorTaker);
             else
                 (Error, ErrorStream) = options.StandardError is { Kind: SpawnStdio.Target.Pipe } ? PipeFrom() : (options.StandardError ?? SpawnStdio.Inherit, null);
         }
@@ -38,6 +43,8 @@ internal sealed class ChildStreams : IDisposable
             throw;
         }
     }
+
+    private static bool IsRelayed(ChildOptions options) => options.StandardError is null && options.KillOnParentExit;
 
     internal SpawnStdio Input { get; }
 
@@ -53,6 +60,12 @@ internal sealed class ChildStreams : IDisposable
 
     /// <summary>Passes standard error on and keeps its end; null where the user chose otherwise, and for a detached child, which outlives it.</summary>
     internal RelayedOutput? Relay { get; }
+
+    /// <summary>Takes standard output where somebody here wants it.</summary>
+    internal RelayedOutput? OutputRelay { get; }
+
+    /// <summary>Whether somebody takes output here that may still come.</summary>
+    internal bool IsTaken => OutputRelay is { HasEnded: false } || (OutputRelay is not null && Relay is { HasEnded: false });
 
     /// <summary>Gives the three to this process itself: for a child that is a copy of the parent.</summary>
     internal void BecomeOwn()
@@ -80,6 +93,7 @@ internal sealed class ChildStreams : IDisposable
         OutputStream?.Dispose();
         ErrorStream?.Dispose();
         Relay?.Dispose();
+        OutputRelay?.Dispose();
     }
 
     private static void Become(int number, SpawnStdio target)
@@ -127,10 +141,10 @@ internal sealed class ChildStreams : IDisposable
         return (ChildEnd(write), new DescriptorStream(read, ReactorInterest.Read));
     }
 
-    private (SpawnStdio, RelayedOutput) RelayedPipe()
+    private (SpawnStdio, RelayedOutput) RelayedPipe(int sink, IOutputTaker? taker)
     {
         (FileDescriptor read, FileDescriptor write) = Pipe(ownEnd: 0);
-        return (ChildEnd(write), new RelayedOutput(read, StandardErrorNumber));
+        return (ChildEnd(write), new RelayedOutput(read, sink, taker));
     }
 
     private static (FileDescriptor Read, FileDescriptor Write) Pipe(int ownEnd)

@@ -28,7 +28,7 @@ public class SamplesTests
 
     [Test, CancelAfter(60_000)]
     public async Task PoolMonitor_watches_a_pool_with_failures_and_crashes(CancellationToken cancellation) =>
-        Assert.That(await RunAsync("PoolMonitor", ["2"], cancellation), Does.Contain("pool 'monitored': "));
+        Assert.That(await RunAsync("PoolMonitor", ["2"], cancellation), Does.Contain("pool 'monitored': ").And.Match(@"monitored-\d+ \(\d+\) (out|err): "));
 
     [Test]
     public void The_readme_shows_the_code_that_is_run()

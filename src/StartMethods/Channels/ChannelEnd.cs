@@ -43,8 +43,15 @@ internal sealed class ChannelEnd : IDisposable
     }
 
     /// <summary>The transport of a child that was told the handles of two pipes.</summary>
-    internal static Transport OpenPipes(string readHandle, string writeHandle) =>
-        new StreamTransport(new AnonymousPipeClientStream(PipeDirection.In, readHandle), new AnonymousPipeClientStream(PipeDirection.Out, writeHandle));
+    internal static Transport OpenPipes(string readHandle, string writeHandle) => new StreamTransport(OpenPipe(PipeDirection.In, readHandle), OpenPipe(PipeDirection.Out, writeHandle));
+
+    // A program that the child starts must not hold them: the parent would not see the child's end before that of the program.
+    private static AnonymousPipeClientStream OpenPipe(PipeDirection direction, string handle)
+    {
+        AnonymousPipeClientStream pipe = new(direction, handle);
+        Native.LibcCloseOnExec(pipe.SafePipeHandle.DangerousGetHandle());
+        return pipe;
+    }
 
     // Unsafe: two numbers come back through an array on the stack.
     private static unsafe (FileDescriptor, FileDescriptor) SocketPair()

@@ -9,12 +9,13 @@ namespace StartMethods.Channels;
 /// </summary>
 internal sealed class RelayedOutput : IDisposable
 {
-    private const int TailBytes = 8 * 1024, TailLines = 40, Chunk = 4096;
+    private const int TailBytes = 8 * 1024, TailLines = 40, Chunk = 4096, TurnChunks = 16;
     private const int WouldBlock = -11, SinkBusy = -16;
     private static readonly TimeSpan SinkPause = TimeSpan.FromMilliseconds(5);
 
     private readonly FileDescriptor? _pipe;
     private readonly int _sink;
+    private readonly IOutputTaker? _taker;
     private readonly Lock _gate = new();
     private readonly byte[] _tail = new byte[TailBytes];
     private long _total;
@@ -25,12 +26,11 @@ internal sealed class RelayedOutput : IDisposable
     /// <summary>For a pipe that the reactor watches; it is owned from now on.</summary>
     /// <param name="pipe">The read end.</param>
     /// <param name="sink">A descriptor of this process that stays open, or −1 for none.</param>
-    internal RelayedOutput(FileDescriptor pipe, int sink) => (_pipe, _sink) = (pipe, sink);
+    /// <param name="taker">Gets everything too, if there is one.</param>
+    internal RelayedOutput(FileDescriptor pipe, int sink, IOutputTaker? taker = null) => (_pipe, _sink, _taker) = (pipe, sink, taker);
 
-    /// <summary>For a stream that only the start of the process brings: the portable path.</summary>
-    internal RelayedOutput()
-    {
-    }
+    /// <summary>For a stream that only the start of the process brings: the portable path. It goes to the taker or, without one, to standard error.</summary>
+    internal RelayedOutput(IOutputTaker? taker) => _taker = taker;
 
     /// <summary>Whether every writer has closed its end, and all was passed on.</summary>
     internal bool HasEnded
@@ -39,8 +39,9 @@ internal sealed class RelayedOutput : IDisposable
     }
 
     /// <summary>Begins; with the stream of the portable path, which a thread of its own reads.</summary>
-    internal void Start(Stream? portable)
+    internal void Start(int processId, Stream? portable)
     {
+        _taker?.Begin(processId);
         if (_pipe is null)
         {
             if (portable is not null)
@@ -60,6 +61,8 @@ internal sealed class RelayedOutput : IDisposable
             for (int i = 0; i < 1024 * 1024 / Chunk && !_ended && _pipe is not null && MoveOnce() > 0; i++)
             {
             }
+            if (!_ended && _pipe is not null)
+                _taker?.Flush();
         }
     }
 
@@ -83,7 +86,7 @@ internal sealed class RelayedOutput : IDisposable
     {
         lock (_gate)
         {
-            int moved = _ended ? 0 : MoveOnce();
+            int moved = _ended ? 0 : MoveSome();
             if (_ended)
             {
                 // disposed below, outside of the lock
@@ -102,18 +105,41 @@ internal sealed class RelayedOutput : IDisposable
             Dispose();
     }
 
+    // Where it goes no further than to a taker, a turn of the reactor moves a pipe's content, not a page: the worker waits meanwhile.
+    private int MoveSome()
+    {
+        int moved = 0;
+        for (int i = 0; i < (_taker is null ? 1 : TurnChunks); i++)
+        {
+            moved = _taker is { HasRoom: false } ? SinkBusy : MoveOnce();
+            if (moved <= 0)
+                break;
+        }
+        return moved;
+    }
+
     // Unsafe: the buffer is on the stack.
     private unsafe int MoveOnce()
     {
         byte* buffer = stackalloc byte[Chunk];
         int count = Native.Relay(_pipe!.Number, _sink, buffer, Chunk);
         if (count > 0)
-            Remember(new ReadOnlySpan<byte>(buffer, count));
+            Took(new ReadOnlySpan<byte>(buffer, count));
         else if (count is not (WouldBlock or SinkBusy))
-        {
-            _ended = true;
-        }
+            End();
         return count;
+    }
+
+    private void Took(ReadOnlySpan<byte> bytes)
+    {
+        Remember(bytes);
+        _taker?.Take(bytes);
+    }
+
+    private void End()
+    {
+        _ended = true;
+        _taker?.End();
     }
 
     private void Remember(ReadOnlySpan<byte> bytes)
@@ -124,7 +150,7 @@ internal sealed class RelayedOutput : IDisposable
 
     private void RelayToTheEnd(Stream source)
     {
-        using Stream sink = Console.OpenStandardError();
+        using Stream sink = _taker is null ? Console.OpenStandardError() : Stream.Null;
         byte[] buffer = new byte[Chunk];
         try
         {
@@ -132,7 +158,8 @@ internal sealed class RelayedOutput : IDisposable
             {
                 sink.Write(buffer, 0, count);
                 lock (_gate)
-                    Remember(buffer.AsSpan(0, count));
+                    Took(buffer.AsSpan(0, count));
+                _taker?.WaitForRoom();
             }
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
@@ -141,13 +168,13 @@ internal sealed class RelayedOutput : IDisposable
         }
         source.Dispose();
         lock (_gate)
-            _ended = true;
+            End();
     }
 
     public void Dispose()
     {
         lock (_gate)
-            _ended = true;
+            End();
         _watch?.Dispose();
         _pause?.Dispose();
         _pipe?.Dispose();

@@ -36,4 +36,14 @@ internal sealed class LibraryEventSource : EventSource
 
     [Event(13, Level = EventLevel.Error, Message = "Pool {0} could not start a worker: {1}")]
     internal void WorkerNotStarted(string pool, string error) => WriteEvent(13, pool, error);
+
+    /// <summary>An event of a worker, told again here.</summary>
+    [Event(14, Level = EventLevel.LogAlways, Message = "Pool {0}: worker {1} (process {2}): {3}/{4}: {5}")]
+    internal void WorkerEvent(string pool, string worker, int processId, string source, string name, string text) => WriteEvent(14, pool, worker, processId, source, name, text);
+
+    [Event(15, Level = EventLevel.Warning, Message = "Pool {0} drops output of its workers: the handler that takes it has not returned for a second")]
+    internal void OutputLost(string pool) => WriteEvent(15, pool);
+
+    [Event(16, Level = EventLevel.Error, Message = "The handler that takes the output of the workers of pool {0} threw: {1}")]
+    internal void HandlerFailed(string pool, string error) => WriteEvent(16, pool, error);
 }

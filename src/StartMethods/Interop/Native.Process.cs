@@ -42,4 +42,17 @@ internal static partial class Native
     /// <summary>kill(2) of the C library, for the portable path on macOS and the like. Returns 0, or −1.</summary>
     [LibraryImport("libc", EntryPoint = "kill")]
     internal static partial int LibcKill(int pid, int signal);
+
+    [LibraryImport("libc", EntryPoint = "ioctl")]
+    private static partial int LibcIoctl(nint descriptor, nuint request);
+
+    /// <summary>
+    /// Programs that this process starts do not get the descriptor: FIOCLEX of the C library, for the portable path on Linux and macOS. (fcntl has an argument
+    /// more, which on macOS arm64 a function with a fixed signature would pass in the wrong place.) Does nothing on Windows.
+    /// </summary>
+    internal static void LibcCloseOnExec(nint descriptor)
+    {
+        if (!OperatingSystem.IsWindows())
+            _ = LibcIoctl(descriptor, OperatingSystem.IsMacOS() ? 0x20006601u : 0x5451u);
+    }
 }

@@ -8,7 +8,7 @@ namespace StartMethods.Pools;
 internal static class FrameMessage
 {
     internal const FrameType Task = FrameType.User, Ask = FrameType.User + 1, Stop = FrameType.User + 2, Ready = FrameType.User + 3,
-        InitializerFailed = FrameType.User + 4, Result = FrameType.User + 5, Failure = FrameType.User + 6, Begun = FrameType.User + 7;
+        InitializerFailed = FrameType.User + 4, Result = FrameType.User + 5, Failure = FrameType.User + 6, Begun = FrameType.User + 7, Event = FrameType.User + 8;
 
     /// <summary>In front of each payload: task, number (a split, or bytes of trace), flags, how long it took.</summary>
     internal const int HeadSize = 20;

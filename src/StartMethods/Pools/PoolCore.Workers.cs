@@ -1,3 +1,5 @@
+using StartMethods.Channels;
+
 namespace StartMethods.Pools;
 
 /// <content>How workers come and go.</content>
@@ -5,6 +7,7 @@ internal sealed partial class PoolCore
 {
     private readonly Queue<PoolWorker> _toStart = new();
     private readonly List<WorkerLink> _toClose = []; // closed by the pool's thread, which may be waiting on their memory
+    private readonly List<ChildStreams> _leftStreams = []; // of workers that have ended and left something behind that may still write
     private Thread? _starter;
     private int _workerNumber;
 
@@ -74,7 +77,9 @@ internal sealed partial class PoolCore
         {
             WorkerSetup setup = Setup();
             setup.Connection = link.Connection();
-            return (link, new ChildSession(ChildJob.Of(WorkerBody.Run, setup), ChildOptionsOf(worker)));
+            ChildOptions options = ChildOptionsOf(worker);
+            options.UserFrame = frame => Reported(worker, frame);
+            return (link, new ChildSession(ChildJob.Of(WorkerBody.Run, setup), options));
         }
         catch
         {
@@ -87,7 +92,13 @@ internal sealed partial class PoolCore
     {
         var link = new FrameLink(_waiter);
         ChildOptions options = ChildOptionsOf(worker);
-        options.UserFrame = link.Received;
+        options.UserFrame = frame =>
+        {
+            if (frame.Type == FrameMessage.Event)
+                Reported(worker, frame);
+            else
+                link.Received(frame);
+        };
         link.Session = new ChildSession(ChildJob.Of(WorkerBody.Run, Setup()), options);
         return (link, link.Session);
     }
@@ -96,13 +107,26 @@ internal sealed partial class PoolCore
     {
         Initializer = _options.Initializer, InitializerAsync = _options.InitializerAsync, Serializer = _options.Serializer, Pool = Name,
         MeasuresMemory = _options.MaxWorkerMemory is not null, MaxResultBytes = _options.MaxResultBytes,
-        MaxSpinNanoseconds = (uint)Math.Min(_options.MaxSpin.TotalNanoseconds, 1e9),
+        MaxSpinNanoseconds = (uint)Math.Min(_options.MaxSpin.TotalNanoseconds, 1e9), EventSources = [.. _options.EventSources],
     };
 
     private ChildOptions ChildOptionsOf(PoolWorker worker) => new()
     {
         Method = _options.Method, Name = worker.Name, Grace = _options.Grace, Serializer = _options.Serializer,
+        OutputTaker = _options.Output is null ? null : new LineTaker(_output!, worker.Name, WorkerStream.Output),
+        ErrorTaker = _options.Output is null ? null : new LineTaker(_output!, worker.Name, WorkerStream.Error),
     };
+
+    /// <summary>A worker tells of an event. Called by whoever reads its channel; waits for nothing, and what the frame holds is looked at later.</summary>
+    private void Reported(PoolWorker worker, Frame frame)
+    {
+        bool isReport = frame.Type == FrameMessage.Event && frame.LargeBuffers.Length == 0 && frame.Payload.Length <= EventReport.MaxBytes && _output is not null;
+        if (isReport)
+            _output!.Add(new EventReport(worker, frame.Payload), frame.Payload.Length);
+        else
+            worker.Signal(kill: true); // nothing that a worker says
+        frame.Dispose();
+    }
 
     private void Launched(PoolWorker worker, WorkerLink link, ChildSession session)
     {
@@ -142,6 +166,9 @@ internal sealed partial class PoolCore
             if (!worker.Slot.EndedByUs && worker.Slot.State != WorkerState.Stopping)
                 PoolTelemetry.Log.WorkerEnded(Name, worker.Name, worker.ProcessId, crash.Status.ToString());
             _toClose.Add(link);
+            _leftStreams.RemoveAll(static streams => !streams.IsTaken);
+            if (worker.Session!.Streams.IsTaken)
+                _leftStreams.Add(worker.Session.Streams);
             _table.Exited(worker.Slot, begun, Now);
             CarryOut();
             _waiter.Poke();

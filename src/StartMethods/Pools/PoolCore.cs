@@ -17,6 +17,7 @@ internal sealed partial class PoolCore
     private readonly List<PoolWorker> _unflushed = [];
     private readonly List<TaskCompletionSource> _draining = [];
     private readonly TaskCompletionSource _disposed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly PoolOutput? _output;
     private readonly SemaphoreSlim? _room;
     private readonly int _processId = Native.IsPortable ? Environment.ProcessId : Native.ProcessId();
     private readonly bool _usesRings = !Native.IsPortable;
@@ -27,6 +28,7 @@ internal sealed partial class PoolCore
     internal PoolCore(WorkerPoolOptions options, string name)
     {
         (_options, Name) = (options, name);
+        _output = options.Output is not null || options.EventSources.Count > 0 ? new PoolOutput(options, name) : null;
         _room = options.QueueLimit is { } limit ? new SemaphoreSlim(limit, limit) : null;
         _waiter = _usesRings ? new RingWaiter(options.MaxSpin) : new MonitorWaiter();
         _table = new WorkerTable(new WorkerTableOptions
@@ -134,14 +136,25 @@ internal sealed partial class PoolCore
         }
     }
 
-    internal Task DisposeAsync()
+    internal async Task DisposeAsync()
     {
         lock (_gate)
         {
             _table.Dispose(Now);
             CarryOut();
         }
-        return _disposed.Task;
+        await _disposed.Task.ConfigureAwait(false);
+        if (_output is null)
+            return;
+        await _output.CompleteAsync().ConfigureAwait(false);
+        ChildStreams[] left;
+        lock (_gate)
+        {
+            left = [.. _leftStreams];
+            _leftStreams.Clear();
+        }
+        foreach (ChildStreams streams in left) // not under the lock: the reactor, which may be waiting for it, is waited for
+            streams.Dispose();
     }
 
     internal PoolStatistics Statistics()
@@ -158,7 +171,7 @@ internal sealed partial class PoolCore
             return new PoolStatistics
             {
                 Workers = _table.Live, Idle = idle, Queued = _table.Queued + waitingInside, Running = running, Submitted = _table.Submitted, Succeeded = _table.Succeeded,
-                Failed = _table.Failed, Cancelled = _table.Cancelled, WorkersStarted = _table.WorkersStarted, WorkersCrashed = _table.WorkersCrashed,
+                Failed = _table.Failed, Cancelled = _table.Cancelled, WorkersStarted = _table.WorkersStarted, WorkersCrashed = _table.WorkersCrashed, OutputLost = _output?.Lost ?? 0,
             };
         }
     }

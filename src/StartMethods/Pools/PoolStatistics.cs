@@ -33,6 +33,9 @@ public sealed record PoolStatistics
     /// <summary>Worker processes that ended though nobody had asked them to.</summary>
     public required long WorkersCrashed { get; init; }
 
+    /// <summary>Lines and events of workers that were dropped, because a handler did not take them; see <see cref="WorkerPoolOptions.Output"/>.</summary>
+    public required long OutputLost { get; init; }
+
     /// <summary>What a log line would say.</summary>
     public override string ToString() =>
         $"{Workers} workers ({Idle} idle, {WorkersStarted} started, {WorkersCrashed} crashed), {Running} running, {Queued} queued, "

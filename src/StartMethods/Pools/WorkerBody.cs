@@ -9,6 +9,7 @@ internal static class WorkerBody
     internal static void Run(WorkerSetup setup)
     {
         using TaskRunner worker = setup.Connection is null ? new FrameWorker(setup) : new RingWorker(setup);
+        using EventForwarder? events = setup.EventSources.Length > 0 ? new EventForwarder(setup.EventSources) : null;
         try
         {
             setup.Initializer?.Invoke();

@@ -63,6 +63,27 @@ public sealed class WorkerPoolOptions
     /// </summary>
     public TimeSpan MaxSpin { get; set; } = TimeSpan.FromMicroseconds(50);
 
+    /// <summary>
+    /// Takes what workers write to their standard output and standard error, line by line, as it comes; each line says whose it is. Null (default): both go
+    /// where those of this process go.
+    /// </summary>
+    /// <remarks>
+    /// Called by one thread of the pool, one line at a time, in the order of each stream. The last lines of a worker that dies come too, and
+    /// all of them before <see cref="WorkerPool.DisposeAsync"/> completes. A handler that is slow makes the workers wait, as a slow terminal does, and 512 Ki characters wait at most. One that has not
+    /// returned for a second does not: what does not fit is dropped and counted (<see cref="PoolStatistics.OutputLost"/>), so that a handler may wait for tasks of
+    /// its own pool. What a handler throws becomes an event of the event source "StartMethods".
+    /// </remarks>
+    public Action<WorkerLine>? Output { get; set; }
+
+    /// <summary>
+    /// The event sources in the workers whose events come back; default: none. "Microsoft-Extensions-Logging" brings the lines of every <c>ILogger</c> there
+    /// whose factory has <c>AddEventSourceLogger()</c>. Events go to <see cref="Events"/>, and to whoever listens to the event source "StartMethods" here.
+    /// </summary>
+    public IList<WorkerEventSource> EventSources { get; } = [];
+
+    /// <summary>Takes the events of <see cref="EventSources"/>. Called as <see cref="Output"/>; but workers never wait for it: what does not fit is dropped and counted.</summary>
+    public Action<WorkerEvent>? Events { get; set; }
+
     internal void Validate()
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(Workers, 1, nameof(Workers));

@@ -24,4 +24,5 @@ internal sealed class WorkerSetup
     internal uint MaxSpinNanoseconds;
     internal long MaxResultBytes;
     internal string Pool = "";
+    internal WorkerEventSource[] EventSources = [];
 }
