@@ -53,6 +53,7 @@ void sm__child(sm_run *run)
     if (code)
         require(run, sm__map_code_copies());
     patch_process_ids();
+    sm__forget_diagnostics();
     require(run, sm__own_descriptors(run));
     int revived = sm__revive_all(run);
     require(run, revived);

@@ -78,8 +78,6 @@ typedef struct {
     int signal_pipe, synch_pipe;              // read ends, -1: not seen yet
     sm_range core, system;                    // writable data without RELRO
     sm_range core_text, system_text;
-    char *diagnostics_address;                // the runtime's sockaddr_un of its diagnostics socket
-    int diagnostics_socket;
 } sm_engine;
 extern sm_engine sm__engine;
 
@@ -120,6 +118,10 @@ int sm__locate_pids(void);
 int sm__read_contract(const void *descriptor);
 int sm__learn_tid_offset(sm_run *run);
 void sm__learn_pipes(void);
+
+// diagnostics.c: the files by which tools find this process
+void sm__locate_diagnostics(void);
+void sm__forget_diagnostics(void);
 
 // ranges.c: the memory map, without libc
 int sm__read_ranges(void);

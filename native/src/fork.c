@@ -73,6 +73,7 @@ int32_t sm_fork_setup_engine(const sm_fork_setup *setup, char *why, int32_t why_
         engine->has_runtime = 1;
         if ((result = sm__locate(why, why_size)) < 0)
             return result;
+        sm__locate_diagnostics();
     }
     if (!handshake) {
         int result = new_handshake();

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
-sm_engine sm__engine = { .signal_pipe = -1, .synch_pipe = -1, .tid_offset = -1, .diagnostics_socket = -1 };
+sm_engine sm__engine = { .signal_pipe = -1, .synch_pipe = -1, .tid_offset = -1 };
 
 // The writable data of a library without its RELRO part (which holds over a thousand words that look like process ids, and is read-only).
 static void note_module(const struct dl_phdr_info *info, sm_range *data, sm_range *text)

@@ -74,8 +74,8 @@ static int default_action(const sm_slot *slot, uint32_t flags)
         // Our own managed threads serve the parent's descriptors; the child makes new ones. Our native one belongs to nobody.
         return slot->managed && slot->parked && slot->syscall != SYS_futex ? SM_ACTION_FREEZE : SM_ACTION_REVIVE;
     case SM_THREAD_RUNTIME:
-        // The diagnostics server would compete with the parent's for its socket; parked, it can stay behind.
-        return slot->parked && strncmp(slot->name, ".NET EventPipe", 14) == 0 ? SM_ACTION_FREEZE : SM_ACTION_REVIVE;
+        // The diagnostics server and the debugger's transport would compete with the parent's for its socket and its pipes; parked, they can stay behind.
+        return slot->parked && (strncmp(slot->name, ".NET EventPipe", 14) == 0 || strncmp(slot->name, ".NET DebugPipe", 14) == 0) ? SM_ACTION_FREEZE : SM_ACTION_REVIVE;
     }
     return SM_ACTION_REVIVE;
 }

@@ -22,8 +22,8 @@ public static class Posix
     /// <returns>0 in the child; the child's process id in the parent, which must <see cref="Wait(int)"/> for it, or a zombie is left.</returns>
     /// <remarks>
     /// The child goes on where the call returns, with the caller's stack below it: what stands above the call runs in both processes. A child that has done its work calls
-    /// <see cref="Exit"/>, so that it does not run into its parent's code, ProcessExit handlers and <c>finally</c> blocks (<see cref="Environment.Exit"/> would run the handlers, and remove the
-    /// parent's diagnostics socket). The parent gets no SIGCHLD.
+    /// <see cref="Exit"/>, so that it does not run into its parent's code, ProcessExit handlers and <c>finally</c> blocks (<see cref="Environment.Exit"/> would run the handlers).
+    /// The parent gets no SIGCHLD.
     /// </remarks>
     /// <exception cref="UnsafeForkException">It is not safe now, and the policy is to throw.</exception>
     /// <exception cref="StartMethodNotSupportedException">This system or runtime cannot be forked, or the canary that was sent ahead of the first fork was not whole.</exception>

@@ -11,7 +11,7 @@ namespace StartMethods.ForkChild;
 internal static class Scenarios
 {
     /// <summary>Each is called with the number of the fork, so that its variants take turns.</summary>
-    internal static readonly Dictionary<string, Func<int, string?>> All = new(Canaries.All)
+    internal static readonly Dictionary<string, Func<int, string?>> All = new(Canaries.All.Concat(Diagnostics.All))
     {
         ["signals"] = Signals,
         ["handled-signals"] = HandledSignals,
@@ -27,7 +27,7 @@ internal static class Scenarios
         ["console-handlers"] = CancelKey,
     };
 
-    private static ProcessLifetime Fork(Func<int> body, ForkFlags flags = ForkFlags.None)
+    internal static ProcessLifetime Fork(Func<int> body, ForkFlags flags = ForkFlags.None)
     {
         ForkOutcome outcome = ForkEngine.Fork(new ForkRequest { Flags = flags });
         if (outcome.IsChild)
@@ -43,7 +43,7 @@ internal static class Scenarios
 
     private static int s_frozen;
 
-    private static string? Expect(ProcessLifetime child, string status, string what)
+    internal static string? Expect(ProcessLifetime child, string status, string what)
     {
         if (!child.WaitForExit(TimeSpan.FromSeconds(15)))
         {
@@ -56,7 +56,7 @@ internal static class Scenarios
         return seen == status ? null : $"{what}: expected '{status}', was '{seen}'";
     }
 
-    private static int WaitForever()
+    internal static int WaitForever()
     {
         Thread.Sleep(TimeSpan.FromSeconds(12));
         return 77;
