@@ -271,8 +271,9 @@ enum {
     SM_FORK_CLONE_PARENT = 2,  // the child's parent is the caller's parent (fork server)
     SM_FORK_NO_WAIT = 4,       // return before the child has its threads back; only where code memory needs no copy (W^X off)
     SM_FORK_KEEP_SOCKETS = 8,  // do not disown inherited sockets
-    SM_FORK_STRICT = 16,       // fail rather than fork at a moment that needs the owner repair
+    SM_FORK_STRICT = 16,       // fail rather than fork at a moment when threads run or wait for locks
     SM_FORK_CANARY = 32,       // whoever might run the application's code stays behind wherever that can be: see stays_behind in quiesce.c
+    SM_FORK_NO_LOCKS = 64,     // no thread holds a lock while it waits (fork server): where all wait, there are no owners to repair
 };
 
 enum { SM_THREAD_CALLER, SM_THREAD_MAIN, SM_THREAD_RUNTIME, SM_THREAD_POOL, SM_THREAD_GATE, SM_THREAD_TIMER, SM_THREAD_SOCKETS,

@@ -48,7 +48,8 @@ void sm__child(sm_run *run)
     if (code)
         require(run, sm__copy_code_contents());
     tell(run, SM_STAGE_COPIED);                      // the parent's threads may go on
-    if (code || !run->quiet)
+    int has_owners = !run->quiet || !(run->options->flags & SM_FORK_NO_LOCKS);
+    if (code || has_owners)
         require(run, sm__read_ranges());
     if (code)
         require(run, sm__map_code_copies());
@@ -58,10 +59,10 @@ void sm__child(sm_run *run)
     int revived = sm__revive_all(run);
     require(run, revived);
     sm__rewrite_thread_ids(run);                     // before any of them runs: the next garbage collection looks them up
-    if (!run->quiet) {
+    if (has_owners)                                  // who waits may hold locks too: one in a static constructor, or in the middle of a collection
         run->result->owners = sm__rewrite_owners(run);
+    if (!run->quiet)
         sm__resend_activations();
-    }
     run->result->revived = run->shared->revived = (uint32_t)revived;
     run->shared->frozen = run->result->frozen;
     run->shared->owners = run->result->owners;

@@ -29,6 +29,7 @@ typedef struct {
     int new_tid;                // in the child: the revived thread's id, 0 = frozen
     int action, kind, mode;
     int syscall, parked;        // syscall -1: none or unknown
+    int holds_own_id;           // in a register
     int passing;                // a thread of the runtime's that is being born or ends
     uint64_t instruction, argument[3], stack;
     int64_t returned;
@@ -78,6 +79,7 @@ typedef struct {
     int signal_pipe, synch_pipe;              // read ends, -1: not seen yet
     sm_range core, system;                    // writable data without RELRO
     sm_range core_text, system_text;
+    sm_range lock_code;                       // glibc's functions that write the owner of a lock
 } sm_engine;
 extern sm_engine sm__engine;
 
@@ -114,6 +116,7 @@ void sm__describe_slot(sm_slot *slot, const ucontext_t *context);
 
 // locate.c, contract.c: the checked search
 int sm__locate(char *why, int why_size);
+void sm__locate_lock_code(void);
 int sm__locate_pids(void);
 int sm__read_contract(const void *descriptor);
 int sm__learn_tid_offset(sm_run *run);
@@ -125,9 +128,16 @@ void sm__forget_diagnostics(void);
 
 // ranges.c: the memory map, without libc
 int sm__read_ranges(void);
-typedef struct { char *start, *end; uint64_t offset, inode; unsigned char read, write, execute, shared, code, heap; } sm_mapping;
+typedef struct { char *start, *end; uint64_t offset, inode; unsigned char read, write, execute, shared, code, heap, managed; } sm_mapping;
 extern sm_mapping sm__mappings[SM_MAX_RANGES];
 extern int sm__mapping_count;
+
+// pages.c: which pages exist
+typedef struct { int file, count; char *start, *end, *chunk; uint64_t entries[512]; } sm_pages;
+void sm__open_pages(sm_pages *pages);
+void sm__close_pages(sm_pages *pages);
+void sm__pages_of(sm_pages *pages, char *start, char *end);
+int sm__next_pages(sm_pages *pages, sm_range *run);
 
 // child.c, revive.c, codemem.c, inherited.c, owners.c: what the child does before anything else
 void sm__child(sm_run *run);

@@ -63,6 +63,7 @@ int32_t sm_fork_setup_engine(const sm_fork_setup *setup, char *why, int32_t why_
         memcpy(&engine->rseq_offset, setup->rseq_offset, sizeof engine->rseq_offset);
         memcpy(&engine->rseq_size, setup->rseq_size, sizeof engine->rseq_size);
     }
+    sm__locate_lock_code();
     engine->needs_thread_map = (int)setup->needs_thread_map;
     if (setup->contract_descriptor) {
         int result = sm__read_contract(setup->contract_descriptor);

@@ -3,8 +3,19 @@
 #include "engine.h"
 
 #include <link.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/uio.h>
+
+// Their oldest versions, which every glibc has: it took them over from libpthread in 2.34 under new ones, for the same functions.
+#ifdef __x86_64__
+#define SM_OLDEST(function) __asm__(".symver " #function "," #function "@GLIBC_2.2.5")
+SM_OLDEST(pthread_mutex_trylock);
+SM_OLDEST(pthread_mutex_timedlock);
+SM_OLDEST(pthread_rwlock_wrlock);
+SM_OLDEST(pthread_rwlock_trywrlock);
+SM_OLDEST(pthread_rwlock_unlock);
+#endif
 
 sm_engine sm__engine = { .signal_pipe = -1, .synch_pipe = -1, .tid_offset = -1 };
 
@@ -36,6 +47,21 @@ static int visit_module(struct dl_phdr_info *info, size_t size, void *context)
     if (name && strcmp(name, "/libSystem.Native.so") == 0)
         note_module(info, &sm__engine.system, &sm__engine.system_text);
     return 0;
+}
+
+// From the first to the last of glibc's functions that write or compare the owner of a lock. They stand together, with the hidden ones that they call.
+void sm__locate_lock_code(void)
+{
+    char *const functions[] = { (char *)pthread_mutex_lock, (char *)pthread_mutex_trylock, (char *)pthread_mutex_timedlock, (char *)pthread_mutex_unlock,
+                                (char *)pthread_rwlock_wrlock, (char *)pthread_rwlock_trywrlock, (char *)pthread_rwlock_unlock, (char *)pthread_cond_wait };
+    enum { COUNT = sizeof functions / sizeof *functions, LONGEST_FUNCTION = 2048, LARGEST = 1 << 17 };
+    char *first = functions[0], *last = functions[0];
+    for (int i = 1; i < COUNT; i++) {
+        first = functions[i] < first ? functions[i] : first;
+        last = functions[i] > last ? functions[i] : last;
+    }
+    if (last - first <= LARGEST)                     // else somebody has put his own before some of them
+        sm__engine.lock_code = (sm_range){ first, last + LONGEST_FUNCTION };
 }
 
 static int is_readable(const void *address, size_t size)

@@ -7,6 +7,22 @@
 sm_mapping sm__mappings[SM_MAX_RANGES];
 int sm__mapping_count;
 
+static int ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), tail = strlen(end);
+    return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+// Part of a managed assembly? Its first part, where that is mapped, begins as a portable executable does, and not as a native library, which may
+// have such a name too.
+SM_UNSANITIZED static int is_managed(const sm_mapping *mapping)
+{
+    const sm_mapping *before = mapping - 1;
+    if (mapping->offset == 0)
+        return mapping->read && mapping->start[0] == 'M' && mapping->start[1] == 'Z';
+    return before >= sm__mappings && before->inode == mapping->inode && before->managed;
+}
+
 // One line: "7f2d…-7f2e… rw-p 00000000 00:01 1234   /memfd:doublemapper (deleted)".
 static void add_line(const char *line)
 {
@@ -29,6 +45,7 @@ static void add_line(const char *line)
     mapping->inode = (uint64_t)sm__parse(&line, 10);
     while (*line == ' ')
         line++;
+    mapping->managed = mapping->inode != 0 && ends_with(line, ".dll") && is_managed(mapping);
     mapping->code = mapping->shared && strncmp(line, "/memfd:doublemapper", 19) == 0;
     mapping->heap = strncmp(line, "[heap]", 6) == 0;
     sm__mapping_count++;

@@ -15,6 +15,9 @@ static _Atomic long progress[4];
 static _Atomic int started;
 static pthread_mutex_t recursive = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static pthread_rwlock_t written = PTHREAD_RWLOCK_INITIALIZER;
+static pthread_mutex_t told_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t tell = PTHREAD_COND_INITIALIZER;
+static int told;
 
 static int fresh;
 
@@ -70,6 +73,40 @@ static void *lock_for_ever(void *argument)
         for (volatile int i = 0; i < 20000; i++) {}
         pthread_mutex_unlock(&recursive);
     }
+    return argument;
+}
+
+// A lock that is taken and released without pause, and whose cache line another thread takes away all the time: so the few instructions at which the
+// owner is noted are where the thread is mostly found.
+static _Alignas(64) struct { pthread_mutex_t lock; _Atomic int noise; } torn = { PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP, 0 };
+
+static void *lock_without_pause(void *argument)
+{
+    atomic_fetch_add(&started, 1);
+    for (;;) {
+        pthread_mutex_lock(&torn.lock);
+        pthread_mutex_unlock(&torn.lock);
+    }
+    return argument;
+}
+
+static void *tear(void *argument)
+{
+    atomic_fetch_add(&started, 1);
+    for (;;)
+        atomic_fetch_add(&torn.noise, 1);
+    return argument;
+}
+
+static void *hold_until_told(void *argument)
+{
+    pthread_mutex_lock(&recursive);
+    pthread_mutex_lock(&told_lock);
+    atomic_fetch_add(&started, 1);
+    while (!told)
+        pthread_cond_wait(&tell, &told_lock);
+    pthread_mutex_unlock(&told_lock);
+    pthread_mutex_unlock(&recursive);
     return argument;
 }
 
@@ -155,6 +192,52 @@ static void a_revived_thread_releases_the_recursive_lock_that_it_held(void)
             for (int i = 0; i < 3; i++) {
                 pthread_mutex_lock(&recursive);
                 pthread_mutex_unlock(&recursive);
+            }
+            _exit(0);
+        }
+        CHECK(pid > 0);
+        CHECK_EQUAL(0, exit_code_of(pid));
+        close(last.pidfd);
+    }
+}
+
+// The moment is quiet: nobody runs, and nobody waits for the lock.
+static void a_revived_thread_that_waits_releases_the_lock_that_it_held(void)
+{
+    set_up();
+    start(hold_until_told, NULL);
+    await_started(1);
+    pthread_mutex_lock(&told_lock);                  // it waits by now
+    pthread_mutex_unlock(&told_lock);
+    int pid = do_fork(SM_FORK_REVIVE_ALL, 2000000);
+    if (pid == 0) {
+        alarm(10);
+        pthread_mutex_lock(&told_lock);
+        told = 1;
+        pthread_cond_signal(&tell);
+        pthread_mutex_unlock(&told_lock);
+        pthread_mutex_lock(&recursive);
+        _exit(0);
+    }
+    CHECK(pid > 0);
+    CHECK_EQUAL(0, exit_code_of(pid));
+    close(last.pidfd);
+}
+
+// Between the reading of its id and the writing of it into the lock, a thread is never stopped.
+static void a_lock_that_is_being_taken_or_released_has_the_right_owner_in_the_child(void)
+{
+    set_up();
+    start(lock_without_pause, NULL);
+    start(tear, NULL);
+    await_started(2);
+    for (int round = 0; round < 300; round++) {
+        int pid = do_fork(SM_FORK_REVIVE_ALL, 2000000);
+        if (pid == 0) {
+            alarm(10);
+            for (int i = 0; i < 3; i++) {
+                pthread_mutex_lock(&torn.lock);
+                pthread_mutex_unlock(&torn.lock);
             }
             _exit(0);
         }
@@ -321,6 +404,8 @@ static void a_child_of_a_foreign_fork_is_told_so(void)
 static const sm_test_case cases[] = {
     CASE(revived_threads_run_on_in_the_child_and_in_the_parent),
     CASE(a_revived_thread_releases_the_recursive_lock_that_it_held),
+    CASE(a_revived_thread_that_waits_releases_the_lock_that_it_held),
+    CASE(a_lock_that_is_being_taken_or_released_has_the_right_owner_in_the_child),
     CASE(a_revived_thread_releases_the_write_lock_that_it_held),
     CASE(data_that_resembles_a_held_lock_is_left_alone),
     CASE(a_thread_blocked_in_a_call_is_left_behind),

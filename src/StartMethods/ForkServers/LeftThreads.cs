@@ -12,6 +12,9 @@ internal static class LeftThreads
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>Whether <see cref="Find"/> found none: then no thread of a server holds a lock while it waits, and no fork has to look for one.</summary>
+    internal static bool None { get; private set; }
+
     internal static (string Unsafe, string Warning) Find()
     {
         // A thread that is just ending, or on its way to where it will wait, is given the time.
@@ -25,6 +28,7 @@ internal static class LeftThreads
                 break;
             Thread.CurrentThread.Join(10); // no event tells when a thread has come to rest
         }
+        None = left.Length == 0;
         string busy = Names(left.Where(thread => !IsWaiting(thread))), waiting = Names(left.Where(IsWaiting));
         return (
             busy.Length == 0 ? "" : $"the preload left threads running, beside which nothing can be forked safely: {busy}. Stop them, or start them in the child, or wait in the preload until they are done",

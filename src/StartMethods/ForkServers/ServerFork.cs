@@ -27,7 +27,7 @@ internal readonly record struct ServerFork(bool IsChild, int ProcessId, FileDesc
             ForkOutcome outcome = ForkEngine.Fork(new ForkRequest
             {
                 // All threads live on: in a server there are only the runtime's and what the preload left on purpose.
-                Flags = ForkFlags.ReviveAll | ForkFlags.NoWait | (asSibling ? ForkFlags.CloneParent : ForkFlags.None),
+                Flags = ForkFlags.ReviveAll | ForkFlags.NoWait | (asSibling ? ForkFlags.CloneParent : ForkFlags.None) | (LeftThreads.None ? ForkFlags.NoLocks : ForkFlags.None),
                 KeptSockets = kept,
             });
             return new ServerFork(outcome.IsChild, outcome.ProcessId, outcome.Pidfd, 0, "");

@@ -6,7 +6,7 @@ namespace StartMethods.Interop;
 
 /// <summary>SM_FORK_*.</summary>
 [Flags]
-internal enum ForkFlags : uint { None = 0, ReviveAll = 1, CloneParent = 2, NoWait = 4, KeepSockets = 8, Strict = 16, Canary = 32 }
+internal enum ForkFlags : uint { None = 0, ReviveAll = 1, CloneParent = 2, NoWait = 4, KeepSockets = 8, Strict = 16, Canary = 32, NoLocks = 64 }
 
 /// <summary>SM_THREAD_*: what a thread is for.</summary>
 internal enum NativeThreadKind { Caller, Main, Runtime, Pool, Gate, Timer, Sockets, Library, User, Foreign }

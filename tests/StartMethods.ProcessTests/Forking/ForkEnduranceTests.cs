@@ -18,5 +18,5 @@ public class ForkEnduranceTests : ForkProgramTests
     /// <summary>Threads that cause collections all the time: a fork may come upon any part of one.</summary>
     [Test]
     public async Task Children_of_a_process_that_collects_garbage_all_the_time_are_whole() =>
-        TestContext.Out.WriteLine(string.Join('\n', await Fork("ForkChild", ["collect", $"{Math.Min(300, 2 * Factor)}"], "FORKCHILD_PARENT=warm,collecting", "FORKCHILD_FLAGS=ReviveAll")));
+        TestContext.Out.WriteLine(string.Join('\n', await Fork("ForkChild", ["collect,spin", $"{Math.Min(300, 2 * Factor)}"], "FORKCHILD_PARENT=warm,collecting", "FORKCHILD_FLAGS=ReviveAll")));
 }
