@@ -68,4 +68,10 @@ internal static class RingRecordFlags
 
     /// <summary>The body takes a cancellation token.</summary>
     internal const ushort Cooperative = 2;
+
+    /// <summary>Handles come, or have come, over the channel.</summary>
+    internal const ushort HasHandles = 4;
+
+    /// <summary>The handles are the body's own; else they are closed when the task has ended.</summary>
+    internal const ushort KeepsHandles = 8;
 }

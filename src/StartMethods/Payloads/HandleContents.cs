@@ -44,7 +44,7 @@ internal static class HandleContents
         var access = (FileAccess)reader.ReadInt32(1, 3);
         long position = reader.ReadInt64();
         SafeFileHandle handle = reader.Own(new SafeFileHandle(reader.TakeHandle(), true));
-        var file = new FileStream(handle, access);
+        FileStream file = reader.Own(new FileStream(handle, access));
         if (position >= 0 && file.CanSeek)
             file.Position = position;
         return file;

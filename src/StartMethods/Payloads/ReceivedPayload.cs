@@ -46,11 +46,25 @@ internal sealed class ReceivedPayload : IDisposable
 
     internal void Own(IDisposable holder) => (_owned ??= []).Add(holder);
 
-    /// <summary>Closes what a failed decoder had already taken.</summary>
+    /// <summary>
+    /// Closes what a decoder has already taken: of one that failed, and of a body that is over. What stands on another one goes first: a file writes what it still has before
+    /// its handle is closed, and what is wrong with that is the body's affair, who could have closed it.
+    /// </summary>
     internal void DisposeTaken()
     {
-        foreach (IDisposable holder in _owned ?? [])
-            holder.Dispose();
+        if (_owned is null)
+            return;
+        for (int i = _owned.Count - 1; i >= 0; i--)
+        {
+            try
+            {
+                _owned[i].Dispose();
+            }
+            catch (Exception e) when (e is IOException or ObjectDisposedException or UnauthorizedAccessException)
+            {
+                // nobody is left who could do anything about it
+            }
+        }
     }
 
     /// <summary>Closes the handles that nobody took.</summary>

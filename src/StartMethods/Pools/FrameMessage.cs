@@ -4,11 +4,14 @@ using StartMethods.Channels;
 
 namespace StartMethods.Pools;
 
-/// <summary>What pool and worker say to each other where they share no memory: frames of the channel by which the worker was started.</summary>
+/// <summary>
+/// What pool and worker say to each other over the channel by which the worker was started: everything where they share no memory, else what the rings cannot carry.
+/// </summary>
 internal static class FrameMessage
 {
     internal const FrameType Task = FrameType.User, Ask = FrameType.User + 1, Stop = FrameType.User + 2, Ready = FrameType.User + 3,
-        InitializerFailed = FrameType.User + 4, Result = FrameType.User + 5, Failure = FrameType.User + 6, Begun = FrameType.User + 7, Event = FrameType.User + 8;
+        InitializerFailed = FrameType.User + 4, Result = FrameType.User + 5, Failure = FrameType.User + 6, Begun = FrameType.User + 7, Event = FrameType.User + 8,
+        Handles = FrameType.User + 9, Drop = FrameType.User + 10;
 
     /// <summary>In front of each payload: task, number (a split, or bytes of trace), flags, how long it took.</summary>
     internal const int HeadSize = 20;

@@ -66,7 +66,7 @@ internal sealed partial class MapRun<T, TResult>
         _next.Clear();
         var chunk = new MapChunk(items.Length, _ended);
         _core.Fill(chunk, _body, hasArgument: true, items, _takesToken, lease: null, _flow, _options.Task, _cancellationToken);
-        chunk.Bytes = chunk.Payload!.Size;
+        chunk.Bytes = chunk.Payload!.Size + chunk.Payload.Handles.Count * PoolTask.HandleWeight;
         _inside++;
         if (_options.Ordered)
             _ordered.Enqueue(chunk);
@@ -109,7 +109,7 @@ internal sealed partial class MapRun<T, TResult>
         }
         catch (Exception e)
         {
-            chunk.Payload?.Dispose();
+            chunk.Discard();
             chunk.SetException(e);
             return;
         }

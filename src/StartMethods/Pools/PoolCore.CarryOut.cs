@@ -90,8 +90,7 @@ internal sealed partial class PoolCore
 
     private void Complete(PoolTask task)
     {
-        task.Payload?.Dispose();
-        task.Payload = null;
+        task.Discard();
         if (task.IsLease && task.Slot is not null)
             return; // its holder has it since Grant, and learns of its end at his next call
         if (task.End is TaskEnd.Succeeded or TaskEnd.Failed && task.Answer is { } answer)

@@ -1,3 +1,4 @@
+using StartMethods.Interop;
 using StartMethods.Payloads;
 
 namespace StartMethods.Pools;
@@ -45,8 +46,7 @@ internal sealed partial class PoolCore
         try
         {
             RingLink.ThrowIfTooLarge(payload);
-            if (payload.Handles.Count > 0)
-                throw new PayloadException("The body captured, or its argument is, a handle of the operating system. Handles cannot travel to a pool worker that runs already; use ChildProcess, or pass a path.");
+            task.Handles = payload.Handles.Count == 0 ? null : HandlesOf(payload);
         }
         catch
         {
@@ -64,6 +64,15 @@ internal sealed partial class PoolCore
         task.Payload = payload;
         task.Token = cancellationToken;
         task.TraceParent = PoolTelemetry.CurrentTrace();
+    }
+
+    private SentHandles HandlesOf(EncodedPayload payload)
+    {
+        if (!_usesRings)
+            throw new PayloadException($"The body captured, or its argument is, a handle of the operating system. Handles cannot travel without the native library ({Native.UnavailableReason}); pass a path.");
+        if (payload.Handles.Count > Native.MaxDescriptors)
+            throw new PayloadException($"A task has {payload.Handles.Count} handles of the operating system; the system carries {Native.MaxDescriptors} at a time. Send them with several tasks.");
+        return new SentHandles(payload.Handles);
     }
 
     /// <summary>Submits a task as soon as there is room, and awaits its end.</summary>
@@ -93,7 +102,7 @@ internal sealed partial class PoolCore
         }
         catch
         {
-            task.Payload?.Dispose();
+            task.Discard();
             throw;
         }
     }

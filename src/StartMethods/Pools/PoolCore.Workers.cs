@@ -78,8 +78,15 @@ internal sealed partial class PoolCore
             WorkerSetup setup = Setup();
             setup.Connection = link.Connection();
             ChildOptions options = ChildOptionsOf(worker);
-            options.UserFrame = frame => Reported(worker, frame);
-            return (link, new ChildSession(ChildJob.Of(WorkerBody.Run, setup), options));
+            options.UserFrame = frame =>
+            {
+                if (frame.Type != FrameMessage.Handles || !link.TryKeep(frame))
+                    Reported(worker, frame);
+                else
+                    _waiter.Poke(); // the answer may have been waiting for them
+            };
+            link.Session = new ChildSession(ChildJob.Of(WorkerBody.Run, setup), options);
+            return (link, link.Session);
         }
         catch
         {

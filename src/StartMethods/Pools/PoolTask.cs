@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Threading.Tasks.Sources;
+using StartMethods.Interop;
 using StartMethods.Payloads;
 
 namespace StartMethods.Pools;
@@ -30,8 +31,11 @@ internal sealed class WorkerAnswer : IDisposable
     /// <summary>It holds a result; a chunk that failed in its midst holds its first results and, behind them, the failure.</summary>
     internal bool Succeeded { get; }
 
-    /// <summary>All bytes, the large buffers included.</summary>
-    internal long Size => _length + (_buffers?.Sum(static buffer => (long)buffer.Length) ?? 0);
+    /// <summary>Handles that came with it; those that no result takes are closed with it.</summary>
+    internal FileDescriptor[]? Handles { get; init; }
+
+    /// <summary>All bytes, the large buffers included; a handle counts as much as it weighs, see <see cref="PoolTask.HandleWeight"/>.</summary>
+    internal long Size => _length + (_buffers?.Sum(static buffer => (long)buffer.Length) ?? 0) + (Handles?.Length ?? 0) * PoolTask.HandleWeight;
 
     /// <summary>A result without a value.</summary>
     internal bool IsEmpty => Succeeded && _length == 0;
@@ -41,7 +45,7 @@ internal sealed class WorkerAnswer : IDisposable
     internal object? ReadResult(Type declared, IPayloadSerializer? serializer)
     {
         int end = HasFailureBehind ? _split : _length;
-        return end == 0 ? null : ResultCodec.Decode(new ReceivedPayload(_rented.AsMemory(0, end), buffers: _buffers), declared, serializer);
+        return end == 0 ? null : ResultCodec.Decode(new ReceivedPayload(_rented.AsMemory(0, end), Handles, _buffers), declared, serializer);
     }
 
     internal Exception ReadFailure()
@@ -54,6 +58,8 @@ internal sealed class WorkerAnswer : IDisposable
     {
         if (Interlocked.Exchange(ref _rented, null) is { Length: > 0 } rented && !_isOwned)
             ArrayPool<byte>.Shared.Return(rented);
+        foreach (FileDescriptor handle in Handles ?? [])
+            handle.Dispose(); // what a result has taken is no longer in it
     }
 }
 
@@ -65,6 +71,12 @@ internal class PoolTask : TaskEntry, IValueTaskSource<WorkerAnswer?>
 
     /// <summary>What goes to the worker; null in a lease request, and once the task has ended.</summary>
     internal EncodedPayload? Payload { get; set; }
+
+    /// <summary>A chunk of a map has so many handles as go with a mebibyte at this weight: one message carries 253.</summary>
+    internal const long HandleWeight = 32 * 1024;
+
+    /// <summary>The handles that go with it; null where there are none.</summary>
+    internal SentHandles? Handles { get; set; }
 
     internal WorkerAnswer? Answer { get; set; }
 
@@ -85,6 +97,15 @@ internal class PoolTask : TaskEntry, IValueTaskSource<WorkerAnswer?>
 
     /// <summary>Completes with the answer of the worker, or fails with anything else that ended the task. To be awaited once.</summary>
     internal ValueTask<WorkerAnswer?> Completion => new(this, _source.Version);
+
+    /// <summary>It will not be sent, or not again.</summary>
+    internal void Discard()
+    {
+        Payload?.Dispose();
+        Payload = null;
+        Handles?.Release();
+        Handles = null;
+    }
 
     internal virtual void SetAnswer(WorkerAnswer? answer) => _source.SetResult(answer);
 

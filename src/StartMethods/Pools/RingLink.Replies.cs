@@ -1,4 +1,5 @@
 using System.Buffers;
+using StartMethods.Channels;
 using StartMethods.Interop;
 
 namespace StartMethods.Pools;
@@ -19,18 +20,34 @@ internal sealed partial class RingLink
         if (_given is not null)
             CloseGiven();
         bool succeeded = record.Kind == RingRecordKind.Result;
-        message = record.Kind switch
+        Frame? handles = null;
+        if ((record.Flags & RingRecordFlags.HasHandles) != 0 && (handles = TakeHandles(record.Id)) is null)
         {
-            RingRecordKind.Ready => new WorkerMessage(WorkerMessageKind.Ready, 0, null),
-            RingRecordKind.InitializerFailed => new WorkerMessage(WorkerMessageKind.InitializerFailed, 0, Copy(record, payload, succeeded: false)),
-            RingRecordKind.Result or RingRecordKind.Failure => new WorkerMessage(WorkerMessageKind.Answer, record.Id, Copy(record, payload, succeeded)),
-            _ => throw new RingCorruptException($"a worker sent a record of kind {record.Kind}"),
-        };
+            message = default;
+            return false; // it is read again when they are here
+        }
+        try
+        {
+            message = Understand(record, payload, succeeded, handles);
+        }
+        catch
+        {
+            handles?.Dispose();
+            throw;
+        }
         _replies.Done();
         return true;
     }
 
-    private unsafe WorkerAnswer Copy(in RingRecord record, ReadOnlySpan<byte> payload, bool succeeded)
+    private WorkerMessage Understand(in RingRecord record, ReadOnlySpan<byte> payload, bool succeeded, Frame? handles) => record.Kind switch
+    {
+        RingRecordKind.Ready => new WorkerMessage(WorkerMessageKind.Ready, 0, null),
+        RingRecordKind.InitializerFailed => new WorkerMessage(WorkerMessageKind.InitializerFailed, 0, Copy(record, payload, succeeded: false)),
+        RingRecordKind.Result or RingRecordKind.Failure => new WorkerMessage(WorkerMessageKind.Answer, record.Id, Copy(record, payload, succeeded, handles)),
+        _ => throw new RingCorruptException($"a worker sent a record of kind {record.Kind}"),
+    };
+
+    private unsafe WorkerAnswer Copy(in RingRecord record, ReadOnlySpan<byte> payload, bool succeeded, Frame? handles = null)
     {
         bool outside = (record.Flags & RingRecordFlags.PayloadInArena) != 0;
         CheckExtents(record, outside);
@@ -48,7 +65,7 @@ internal sealed partial class RingLink
             bytes.CopyTo(copy);
             buffers![i - first] = copy;
         }
-        return new WorkerAnswer(succeeded, rented, source.Length, split, buffers) { RunTicks = record.State };
+        return new WorkerAnswer(succeeded, rented, source.Length, split, buffers) { Handles = handles?.Descriptors, RunTicks = record.State };
     }
 
     private unsafe ReadOnlySpan<byte> Extent(int index) => new(_memory.ReplyArenaAddress + _extents[index].Offset, (int)_extents[index].Length);

@@ -86,12 +86,15 @@ internal sealed partial class RingLink : WorkerLink
         var record = new RingRecord
         {
             Kind = RingRecordKind.Task, Id = task.Id,
-            Flags = (ushort)((outside ? RingRecordFlags.PayloadInArena : 0) | (task.Cooperative ? RingRecordFlags.Cooperative : 0)),
+            Flags = (ushort)((outside ? RingRecordFlags.PayloadInArena : 0) | (task.Cooperative ? RingRecordFlags.Cooperative : 0)
+                | (task.Handles is null ? 0 : RingRecordFlags.HasHandles) | (task.Lease is null ? 0 : RingRecordFlags.KeepsHandles)),
         };
         uint owner = _requests.Head;
         if (_requests.TryWrite(ref record, _extents.AsSpan(0, count), outside ? default : inline, task.TraceParent, out uint position))
         {
             task.RingPosition = position;
+            if (task.Handles is not null)
+                SendHandles(task);
             return true;
         }
         if (count > 0)
@@ -158,7 +161,16 @@ internal sealed partial class RingLink : WorkerLink
         return _requests.TryWrite(ref record, default, default, null, out _);
     }
 
-    internal override bool TryRevoke(PoolTask task) => _pending.Remove(task) || _requests.TryRevoke(task.RingPosition);
+    internal override bool TryRevoke(PoolTask task)
+    {
+        if (_pending.Remove(task))
+            return true;
+        if (!_requests.TryRevoke(task.RingPosition))
+            return false;
+        if (task.Handles is not null)
+            DropHandles(task);
+        return true;
+    }
 
     internal override bool HasBegun(PoolTask task)
     {
@@ -186,6 +198,7 @@ internal sealed partial class RingLink : WorkerLink
     public override void Dispose()
     {
         CloseGiven();
+        CloseInbox();
         _memory.Dispose();
         _descriptor.Dispose();
         _bell.Dispose();

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
+using StartMethods.Channels;
 using StartMethods.Interop;
 using StartMethods.Payloads;
 
@@ -14,11 +16,32 @@ internal sealed partial class RingWorker
         int count = payload is null ? 0 : payload.Buffers.Count + (outside ? 1 : 0);
         for (int i = 0; i < count; i++)
             _extents[i] = Store(outside && i == 0 ? inline : payload!.Buffers[outside ? i - 1 : i].Span);
-        var record = new RingRecord { Kind = kind, Id = id, Extra = (uint)split, State = RunTicks, Flags = outside ? RingRecordFlags.PayloadInArena : (ushort)0 };
-        while (!_replies.TryWrite(ref record, _extents.AsSpan(0, count), outside ? default : inline, null, out _))
+        bool hasHandles = payload is { Handles.Count: > 0 };
+        if (hasHandles)
+            SendHandles(id, payload!.Handles);
+        var record = new RingRecord
+        {
+            Kind = kind, Id = id, Extra = (uint)split, State = RunTicks, Flags = (ushort)((outside ? RingRecordFlags.PayloadInArena : 0) | (hasHandles ? RingRecordFlags.HasHandles : 0)),
+        };
+        uint position;
+        while (!_replies.TryWrite(ref record, _extents.AsSpan(0, count), outside ? default : inline, null, out position))
             _replies.WaitForRoom();
+        if (hasHandles)
+            _lastWithHandles = position;
         _replies.Expose();
     }
+
+    protected override bool CarriesHandles => true;
+
+    // One at a time: what an application holds for a worker is bounded, whatever the worker does.
+    private void SendHandles(long id, IReadOnlyList<SafeHandle> handles)
+    {
+        while (_lastWithHandles is { } last && (int)(_replies.ReadTail() - last) <= 0)
+            _replies.WaitForRoom();
+        _parent.Send(new FrameContent(FrameMessage.Handles, FrameMessage.Head(id, 0, false, default)) { Descriptors = handles });
+    }
+
+    private uint? _lastWithHandles;
 
     private unsafe RingExtent Store(ReadOnlySpan<byte> bytes)
     {

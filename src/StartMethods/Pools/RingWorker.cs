@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.Win32.SafeHandles;
+using StartMethods.Bootstrap;
 using StartMethods.Interop;
 using StartMethods.Payloads;
 
@@ -20,11 +21,15 @@ internal sealed partial class RingWorker : TaskRunner
     private readonly RingExtent[] _extents = new RingExtent[RingLink.MaxExtents];
     private readonly byte[] _inline = new byte[RingProducer.MaxPayload + 256];
     private readonly List<SharedBytes> _lent = [];
+    private readonly ParentLink _parent;
+    private readonly HandleInbox _handles = new();
     private RingCancelListener? _listener;
     private long _published, _measured;
 
     internal RingWorker(WorkerSetup setup) : base(setup)
     {
+        _parent = ParentLink.Current ?? throw new InvalidOperationException("This process is not a child that runs a body.");
+        _parent.UserFrame = _handles.Receive;
         WorkerConnection connection = setup.Connection!;
         _bell = Take(connection.Bell!);
         using FileDescriptor descriptor = Take(connection.Memory!);
@@ -79,14 +84,15 @@ internal sealed partial class RingWorker : TaskRunner
         {
             int trace = (int)record.Extra;
             using Activity? activity = trace > 0 ? PoolTelemetry.StartTask(payload[^trace..], Setup.Pool) : null;
-            Execute(record.Id, Received(record, payload[..^trace]), token);
+            FileDescriptor[]? handles = (record.Flags & RingRecordFlags.HasHandles) != 0 ? _handles.Take(record.Id) : null;
+            Execute(record.Id, Received(record, payload[..^trace], handles), token, keepsHandles: (record.Flags & RingRecordFlags.KeepsHandles) != 0);
         }
         if (cooperative)
             Canceller.Leave();
     }
 
     /// <summary>The payload where it is; what is small is copied, so that nothing that was decoded can refer to the ring.</summary>
-    private ReceivedPayload Received(in RingRecord record, ReadOnlySpan<byte> payload)
+    private ReceivedPayload Received(in RingRecord record, ReadOnlySpan<byte> payload, FileDescriptor[]? handles)
     {
         int first = (record.Flags & RingRecordFlags.PayloadInArena) != 0 ? 1 : 0;
         ReadOnlyMemory<byte> bytes;
@@ -102,7 +108,7 @@ internal sealed partial class RingWorker : TaskRunner
         Memory<byte>[]? buffers = record.ExtentCount > first ? new Memory<byte>[record.ExtentCount - first] : null;
         for (int i = first; i < record.ExtentCount; i++)
             buffers![i - first] = Lend(_extents[i]);
-        return new ReceivedPayload(bytes, buffers: buffers);
+        return new ReceivedPayload(bytes, handles, buffers);
     }
 
     private unsafe Memory<byte> Lend(RingExtent extent)
@@ -123,6 +129,7 @@ internal sealed partial class RingWorker : TaskRunner
 
     public override void Dispose()
     {
+        _parent.UserFrame = null;
         _replies.Publish();
         _listener?.Dispose();
         _memory.Dispose();

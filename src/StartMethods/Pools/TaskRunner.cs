@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using StartMethods.Interop;
 using StartMethods.Payloads;
 
@@ -27,6 +28,9 @@ internal abstract class TaskRunner(WorkerSetup setup) : IDisposable
     /// <summary>The argument's memory is about to be used for something else.</summary>
     protected virtual void EndLoans() { }
 
+    /// <summary>Whether results may hold handles of the operating system.</summary>
+    protected virtual bool CarriesHandles => false;
+
     public abstract void Dispose();
 
     internal virtual void InitializerFailed(Exception error)
@@ -35,7 +39,12 @@ internal abstract class TaskRunner(WorkerSetup setup) : IDisposable
         Reply(RingRecordKind.InitializerFailed, 0, failure, split: 0);
     }
 
-    protected void Execute(long id, ReceivedPayload payload, CancellationToken token)
+    /// <summary>Runs a task to its answer.</summary>
+    /// <param name="id">Its number.</param>
+    /// <param name="payload">What it is.</param>
+    /// <param name="token">Cancelled when it shall end.</param>
+    /// <param name="keepsHandles">The handles that it got, or returns, are the body's own; else they are closed here, in the end.</param>
+    protected void Execute(long id, ReceivedPayload payload, CancellationToken token, bool keepsHandles = false)
     {
         Exception error;
         _began = Stopwatch.GetTimestamp();
@@ -52,11 +61,13 @@ internal abstract class TaskRunner(WorkerSetup setup) : IDisposable
             }
             using EncodedPayload result = Checked(ResultCodec.Encode(value, job.ResultType, serializer));
             Reply(RingRecordKind.Result, id, result, split: 0);
+            if (!keepsHandles)
+                CloseMoved(result);
             return;
         }
         catch (ChunkFailedException e)
         {
-            ReplyPartly(id, e, serializer);
+            ReplyPartly(id, e, serializer, keepsHandles);
             return;
         }
         catch (Exception e)
@@ -66,8 +77,17 @@ internal abstract class TaskRunner(WorkerSetup setup) : IDisposable
         finally
         {
             EndLoans();
+            if (!keepsHandles)
+                payload.DisposeTaken();
         }
         ReplyFailure(id, error);
+    }
+
+    // They are the application's now. A duplicate that nobody here would close held up the end of the file or the connection.
+    private static void CloseMoved(EncodedPayload result)
+    {
+        foreach (SafeHandle handle in result.Handles)
+            handle.Dispose();
     }
 
     private void ReplyFailure(long id, Exception error)
@@ -81,16 +101,18 @@ internal abstract class TaskRunner(WorkerSetup setup) : IDisposable
         long size = result.Bytes.Length;
         foreach (ReadOnlyMemory<byte> buffer in result.Buffers)
             size += buffer.Length;
-        if (size <= Setup.MaxResultBytes && result.Handles.Count == 0 && result.Buffers.Count < RingLink.MaxExtents)
+        int handles = result.Handles.Count;
+        if (size <= Setup.MaxResultBytes && handles <= (CarriesHandles ? Native.MaxDescriptors : 0) && result.Buffers.Count < RingLink.MaxExtents)
             return result;
         result.Dispose();
-        throw new PayloadException(result.Handles.Count > 0
-            ? "The result holds a handle of the operating system. Handles cannot come back from a pool worker; return what they refer to."
+        throw new PayloadException(
+            handles > 0 && !CarriesHandles ? $"The result holds a handle of the operating system. Handles cannot come back without the native library ({Native.UnavailableReason}); return what they refer to."
+            : handles > Native.MaxDescriptors ? $"The result holds {handles} handles of the operating system; the system carries {Native.MaxDescriptors} at a time."
             : $"The result has {size} bytes in {result.Buffers.Count + 1} parts, more than WorkerPoolOptions.MaxResultBytes ({Setup.MaxResultBytes}) allows.");
     }
 
     /// <summary>A chunk of a map that threw in its midst: the results before that, and the exception behind them.</summary>
-    private void ReplyPartly(long id, ChunkFailedException error, IPayloadSerializer? serializer)
+    private void ReplyPartly(long id, ChunkFailedException error, IPayloadSerializer? serializer, bool keepsHandles)
     {
         try
         {
@@ -100,8 +122,10 @@ internal abstract class TaskRunner(WorkerSetup setup) : IDisposable
             byte[] both = ArrayPool<byte>.Shared.Rent(length); // a payload gives its array back to where it came from
             values.Bytes.CopyTo(both);
             failure.Bytes.CopyTo(both.AsMemory(values.Bytes.Length));
-            using var joined = new EncodedPayload(both, length, null, [.. values.Buffers]);
+            using var joined = new EncodedPayload(both, length, [.. values.Handles], [.. values.Buffers]);
             Reply(RingRecordKind.Result, id, joined, split: values.Bytes.Length);
+            if (!keepsHandles)
+                CloseMoved(joined);
         }
         catch (PayloadException e)
         {

@@ -10,6 +10,7 @@ namespace StartMethods;
 /// <remarks>
 /// All members may be called from any thread. Dispose of a pool with <see cref="DisposeAsync"/>; should the application end without, however that happens,
 /// its workers end too. Works on every platform; the fast connection to the workers (shared memory) on Linux.
+/// Sockets, files and pipes travel there too, with arguments and results: those that a body gets are closed when its task has ended, unless it runs in a lease.
 /// </remarks>
 public sealed partial class WorkerPool : WorkerDispatcher, IAsyncDisposable
 {
