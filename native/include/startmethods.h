@@ -272,7 +272,7 @@ enum {
     SM_FORK_NO_WAIT = 4,       // return before the child has its threads back; only where code memory needs no copy (W^X off)
     SM_FORK_KEEP_SOCKETS = 8,  // do not disown inherited sockets
     SM_FORK_STRICT = 16,       // fail rather than fork at a moment when threads run or wait for locks
-    SM_FORK_CANARY = 32,       // whoever might run the application's code stays behind wherever that can be: see stays_behind in quiesce.c
+    SM_FORK_CANARY = 32,       // whoever might run the application's code stays behind wherever that can be: see may_run_application in quiesce.c
     SM_FORK_NO_LOCKS = 64,     // no thread holds a lock while it waits (fork server): where all wait, there are no owners to repair
 };
 
@@ -347,6 +347,12 @@ SM_API int32_t sm_fork_is_foreign_child(void);
 
 // gettid(2) of the calling thread.
 SM_API int32_t sm_fork_gettid(void);
+
+// Learns which thread-static field of managed code it is that holds, on the calling thread, the object to which *reference refers. 0, or -ENOTSUP: it was not
+// found once. And sets that field to null on every other thread that a fork has brought along, in the child; returns on how many it was not null. Both in
+// cooperative mode (SuppressGCTransition).
+SM_API int32_t sm_fork_learn_thread_static(void *const *reference);
+SM_API int32_t sm_fork_clear_thread_static(void);
 
 // ── circumstances of a fork server's child (circumstances.c, Native.Circumstances.cs) ─────────────────────────────────────────────────
 #define SM_LIMITS 16

@@ -38,6 +38,10 @@ int sm__read_contract(const void *address)
     engine->managed_id = field_of(json, "Thread", "Id");
     engine->state = field_of(json, "Thread", "State");
     engine->preemptive_disabled = field_of(json, "Thread", "PreemptiveGCDisabled");
+    engine->thread_statics = field_of(json, "Thread", "ThreadLocalDataPtr");
+    engine->static_arrays = field_of(json, "ThreadLocalData", "NonCollectibleTlsArrayData");
+    if (engine->static_arrays < 0 || field_of(json, "Array", "!") != 16 || field_of(json, "Array", "m_NumComponents") != 8)
+        engine->thread_statics = -1;
     const char *globals = strstr(json, "\"globals\":{");
     int store = globals ? field_of(globals, "globals", "ThreadStore") : -1;
     if (engine->first_link < 0 || engine->link_next < 0 || engine->os_id < 0 || engine->managed_id < 0 || engine->state < 0

@@ -72,6 +72,7 @@ typedef struct {
     // offsets of the runtime's own description of itself (DotNetRuntimeContractDescriptor)
     char **thread_store;
     int first_link, link_next, os_id, preemptive_disabled, state, managed_id, background_count;
+    int thread_statics, static_arrays;        // -1: this runtime does not describe them
     struct sm_thread_map **thread_map;
     int *core_pid;                            // gPID, followed by gSID
     int *system_pid;                          // g_pid of libSystem.Native

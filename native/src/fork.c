@@ -17,7 +17,7 @@
 #define CLONE_PIDFD 0x1000
 #endif
 
-static const uint64_t first_pause_ns = 100000, longest_pause_ns = 5000000, least_deadline_ns = 10000000;
+static const uint64_t first_pause_ns = 100000, longest_pause_ns = 5000000, least_deadline_ns = 10000000, parking_limit_ns = 50000000;
 static _Atomic int turn;                 // one fork at a time; waited for with a value that is no mutex's
 static _Atomic int foreign_child;        // set in a child of somebody else's fork(2)
 static sm_handshake *handshake;          // shared with the child of the current fork
@@ -159,7 +159,8 @@ static int capture(sm_run *run, uint64_t start)
     for (;; pause = pause * 2 > longest_pause_ns ? longest_pause_ns : pause * 2) {
         run->result->tries++;
         uint64_t parked = sm__now();
-        int result = sm__park_all(run, deadline), moment = SM_MOMENT_BAD;
+        // A last try that begins right before the deadline has time too: else whoever had not stopped within its first milliseconds was blamed for all tries.
+        int result = sm__park_all(run, deadline > parked + parking_limit_ns ? deadline : parked + parking_limit_ns), moment = SM_MOMENT_BAD;
         if (result < 0) {
             blame_unparked(run->result, result);
             sm__release();

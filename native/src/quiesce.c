@@ -111,13 +111,13 @@ static int can_freeze(const sm_slot *slot)
 
 // A canary lives for a moment, to see whether a child can live here at all. Timers, work items and finalizers of the application are not to run in it once more, if their
 // thread can be left behind.
-static int stays_behind(const sm_slot *slot)
+static int may_run_application(const sm_slot *slot)
 {
     switch (slot->kind) {
     case SM_THREAD_RUNTIME:
-        return strncmp(slot->name, ".NET Finalizer", 14) == 0 && can_freeze(slot);
+        return strncmp(slot->name, ".NET Finalizer", 14) == 0;
     case SM_THREAD_MAIN: case SM_THREAD_POOL: case SM_THREAD_GATE: case SM_THREAD_TIMER: case SM_THREAD_SOCKETS: case SM_THREAD_USER: case SM_THREAD_FOREIGN:
-        return can_freeze(slot);
+        return 1;
     }
     return 0;
 }
@@ -128,7 +128,7 @@ static int action_of(const sm_slot *slot, const sm_fork_options *options)
     for (uint32_t i = 0; i < options->policy_count; i++)
         if (options->policies[i].tid == tid)
             return options->policies[i].action;
-    return options->flags & SM_FORK_CANARY && stays_behind(slot) ? SM_ACTION_FREEZE : default_action(slot, options->flags);
+    return options->flags & SM_FORK_CANARY && may_run_application(slot) && can_freeze(slot) ? SM_ACTION_FREEZE : default_action(slot, options->flags);
 }
 
 static void blame(sm_fork_result *result, const sm_slot *slot, const char *reason)
@@ -195,7 +195,7 @@ int sm__judge(sm_run *run)
                                      : "is not blocked in a call at which it can be left behind");
             return SM_MOMENT_BAD;
         }
-        if (!slot->parked || waits_for_lock(slot)) {
+        if (!slot->parked || waits_for_lock(slot) || (run->options->flags & SM_FORK_CANARY && slot->action == SM_ACTION_REVIVE && may_run_application(slot))) {
             if (moment == SM_MOMENT_QUIET)
                 blame(run->result, slot, waits_for_lock(slot) ? "waits for a lock" : "is running");
             moment = SM_MOMENT_BUSY;

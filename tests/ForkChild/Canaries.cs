@@ -53,10 +53,10 @@ internal static class Canaries
                 _ = Write(number, "x"u8.ToArray(), 1);
         }
         Drop(Tell);
-        using (Timer timer = new(_ => Tell(), null, 0, 1))
+        using (Timer timer = new(_ => Tell(), null, 200, Timeout.Infinite)) // its thread is blocked until then; workers may be looking for work for a while
         {
             using CanarySteps steps = new();
-            CanaryStep linger = new("linger", () => { Thread.Sleep(50); return true; });
+            CanaryStep linger = new("linger", () => { Thread.Sleep(400); return true; });
             string wrong = ForkCanary.Run(Request, [.. steps.All(), linger], ForkCanary.Patience);
             if (wrong.Length > 0)
                 return wrong;

@@ -9,7 +9,7 @@ namespace StartMethods.ForkChild;
 internal static class ForkLoop
 {
     /// <summary>FORKCHILD_FLAGS: SM_FORK_* names, as ForkFlags spells them.</summary>
-    private static readonly ForkRequest Request = new()
+    internal static readonly ForkRequest Request = new()
     {
         Flags = Enum.Parse<ForkFlags>(Environment.GetEnvironmentVariable("FORKCHILD_FLAGS") ?? "None"),
     };

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.IO.Pipes;
 using System.Runtime.InteropServices;
 using StartMethods.Forking;
@@ -20,16 +19,17 @@ internal static class Scenarios
         ["stack-overflow"] = StackOverflow,
         ["exits"] = Exits,
         ["generations"] = _ => Expect(Fork(() => Generation(2)), "exit 0", "three generations"),
-        ["random"] = RandomNumbers,
+        ["random"] = _ => RandomNumbers.OfForkingThread(),
+        ["random-workers"] = _ => RandomNumbers.OfWorkers(),
         ["parked-spin"] = ParkedSpin,
         ["births"] = Births,
         ["console"] = ConsoleText,
         ["console-handlers"] = CancelKey,
     };
 
-    internal static ProcessLifetime Fork(Func<int> body, ForkFlags flags = ForkFlags.None)
+    internal static ProcessLifetime Fork(Func<int> body)
     {
-        ForkOutcome outcome = ForkEngine.Fork(new ForkRequest { Flags = flags });
+        ForkOutcome outcome = ForkEngine.Fork(ForkLoop.Request);
         if (outcome.IsChild)
         {
             int code = 99;
@@ -194,32 +194,6 @@ internal static class Scenarios
     {
         Console.Error.WriteLine(text);
         return 1;
-    }
-
-    /// <summary>Two children and their parent draw different numbers.</summary>
-    private static string? RandomNumbers(int variant)
-    {
-        Random.Shared.Next();
-        HashSet<long> seen = [];
-        for (int i = 0; i < 3; i++)
-        {
-            using AnonymousPipeServerStream pipe = new(PipeDirection.In);
-            ProcessLifetime child = Fork(() =>
-            {
-                byte[] bytes = new byte[8];
-                BinaryPrimitives.WriteInt64LittleEndian(bytes, Random.Shared.NextInt64());
-                using FileStream stream = new(new Microsoft.Win32.SafeHandles.SafeFileHandle(pipe.ClientSafePipeHandle.DangerousGetHandle(), false), FileAccess.Write, 0);
-                stream.Write(bytes);
-                return 0;
-            });
-            byte[] drawn = new byte[8];
-            pipe.ReadExactly(drawn);
-            if (!seen.Add(BinaryPrimitives.ReadInt64LittleEndian(drawn)))
-                return "two children drew the same number from Random.Shared";
-            if (Expect(child, "exit 0", "random") is { } wrong)
-                return wrong;
-        }
-        return seen.Add(Random.Shared.NextInt64()) ? null : "parent and child drew the same number";
     }
 
     /// <summary>A pool worker that was parked at the fork runs a tight loop in the child: a collection must still be able to stop it.</summary>

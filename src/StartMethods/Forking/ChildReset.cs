@@ -2,11 +2,12 @@ using System.Reflection;
 using System.Reflection.Emit;
 using System.Runtime.CompilerServices;
 using StartMethods.Channels;
+using StartMethods.Interop;
 
 namespace StartMethods.Forking;
 
 /// <summary>
-/// Everything that the managed side must forget in a forked child, in one list. Each line has a test that fails without it (ChildResetTests); what the
+/// Everything that the managed side must forget in a forked child, in one list. Each line has a test that fails without it (rows 6, 9 and 13 of docs/fork-safety.md); what the
 /// native side repairs (the runtime's thread map, process ids and pipes) is in native/src/child.c.
 /// </summary>
 internal static class ChildReset
@@ -15,7 +16,8 @@ internal static class ChildReset
     internal static void Run()
     {
         ProcessId(null) = 0;                  // Environment.ProcessId: the parent's, cached
-        ForgetRandom?.Invoke();               // Random.Shared: parent and child would draw the same numbers
+        ForgetRandom?.Invoke();               // Random.Shared: parent and child would draw the same numbers,
+        ForgetRandomOfOthers();               // on revived threads too
         Reactor.ResetAfterFork();             // watches and epoll instance belong to the parent
     }
 
@@ -29,14 +31,33 @@ internal static class ChildReset
         _ = ProcessId(null);
     }
 
+    /// <summary>Once the engine is set up: learns where the other threads keep what this one cannot reach.</summary>
+    internal static void Learn()
+    {
+        _ = Random.Shared.Next(); // so that there is something to find
+        if (StateOfRandom?.GetValue(null) is { } state)
+            s_knowsStateOfRandom = Native.ForkLearnThreadStatic(state) == 0;
+        _ = Native.ForkClearThreadStatic();
+    }
+
+    private static bool s_knowsStateOfRandom;
+
+    private static void ForgetRandomOfOthers()
+    {
+        if (s_knowsStateOfRandom)
+            _ = Native.ForkClearThreadStatic();
+    }
+
+    // The thread-static generator behind Random.Shared.
+    private static FieldInfo? StateOfRandom => typeof(Random).GetNestedType("ThreadSafeRandom", BindingFlags.NonPublic)?.GetField("t_random", BindingFlags.Static | BindingFlags.NonPublic);
+
     private static readonly Action? ForgetRandom = MakeForgetRandom();
 
     // A thread-static field of a type that is not public: an unsafe accessor cannot return it by reference, and reflection takes some fifty page faults for it in
     // each child. So the one assignment is compiled here.
     private static Action? MakeForgetRandom()
     {
-        FieldInfo? ofThisThread = typeof(Random).GetNestedType("ThreadSafeRandom", BindingFlags.NonPublic)?.GetField("t_random", BindingFlags.Static | BindingFlags.NonPublic);
-        if (ofThisThread is null)
+        if (StateOfRandom is not { } ofThisThread)
             return null;
         DynamicMethod method = new("ForgetRandom", null, null, typeof(Random).Module, skipVisibility: true);
         ILGenerator code = method.GetILGenerator();

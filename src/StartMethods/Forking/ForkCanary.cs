@@ -59,7 +59,7 @@ internal static class ForkCanary
 
     /// <summary>The fork of a canary, where the application wants to fork so. It is worth a wait for a moment at which every thread that might run the application's code can be left behind.</summary>
     internal static ForkRequest RequestFor(ForkRequest request) =>
-        request with { Flags = request.Flags | ForkFlags.Canary, KeptSockets = [], QuietTime = TimeSpan.FromMilliseconds(20) };
+        request with { Flags = request.Flags | ForkFlags.Canary, KeptSockets = [], QuietTime = TimeSpan.FromMilliseconds(100) };
 
     /// <summary>Forks a child that takes one step after the other; ends and reaps it if it does not in time.</summary>
     /// <returns>What is wrong; empty where nothing is.</returns>

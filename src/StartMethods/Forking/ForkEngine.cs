@@ -74,6 +74,8 @@ internal static class ForkEngine
         }
         ChildReset.Prepare();
         int result = Native.ForkSetupEngine(setup, out string why);
+        if (result >= 0)
+            ChildReset.Learn();
         return result >= 0 ? null : why.Length > 0 ? why : NativeError.Describe(-result);
     }
 }

@@ -90,6 +90,20 @@ internal static unsafe partial class Native
     [LibraryImport(Library, EntryPoint = "sm_fork_gettid")]
     internal static partial int ThreadId();
 
+    /// <summary>In cooperative mode, so that nothing moves meanwhile: <paramref name="reference"/> is where a local variable holds the object.</summary>
+    [LibraryImport(Library, EntryPoint = "sm_fork_learn_thread_static"), SuppressGCTransition]
+    internal static partial int ForkLearnThreadStatic(void* reference);
+
+    [LibraryImport(Library, EntryPoint = "sm_fork_clear_thread_static"), SuppressGCTransition]
+    internal static partial int ForkClearThreadStatic();
+
+    /// <summary>Learns which thread-static field holds this object on this thread. Returns 0 or −errno.</summary>
+    internal static int ForkLearnThreadStatic(object value)
+    {
+        object held = value;
+        return ForkLearnThreadStatic(Unsafe.AsPointer(ref held));
+    }
+
     internal static int ForkSetupEngine(ForkSetup setup, out string why)
     {
         const int size = 256;

@@ -55,6 +55,12 @@ public class FidelityTests : ForkProgramTests
     [Test]
     public async Task A_thread_that_is_being_born_is_waited_for() => await Fork("ForkChild", ["births", $"{Math.Min(1000, 100 * Factor)}"], "DOTNET_ThreadPool_ThreadTimeoutMs=1");
 
+    /// <summary>Random.Shared has a generator for each thread; revived, a worker of the child drew its original's numbers. Beside collections too: the generators are found in memory that moves.</summary>
+    [TestCase("warm")]
+    [TestCase("warm,collecting")]
+    public async Task Workers_that_had_drawn_from_Random_Shared_draw_numbers_of_their_own_in_a_child(string parent) =>
+        await Fork("ForkChild", ["random-workers", $"{Math.Min(300, 5 * Factor)}"], $"FORKCHILD_PARENT={parent}", "FORKCHILD_FLAGS=ReviveAll");
+
     /// <summary>Process ids are found although the id 1 stands everywhere.</summary>
     [Test]
     public async Task A_process_1_of_a_container_forks_too() => await Fork("ForkChild", ["work,pid,process", $"{Math.Min(100, 2 * Factor)}"], Container, []);
