@@ -49,19 +49,34 @@ static int visit_module(struct dl_phdr_info *info, size_t size, void *context)
     return 0;
 }
 
-// From the first to the last of glibc's functions that write or compare the owner of a lock. They stand together, with the hidden ones that they call.
+static int is_near(const char *one, const char *other)
+{
+    enum { LARGEST = 1 << 17 };
+    return one - other <= LARGEST && other - one <= LARGEST;
+}
+
+// From the first to the last of glibc's functions that write or compare the owner of a lock. They stand together, with the hidden ones that they call. Some may be
+// those of a sanitizer or profiler, which stand elsewhere and call glibc's: what counts is where most of them are.
 void sm__locate_lock_code(void)
 {
     char *const functions[] = { (char *)pthread_mutex_lock, (char *)pthread_mutex_trylock, (char *)pthread_mutex_timedlock, (char *)pthread_mutex_unlock,
                                 (char *)pthread_rwlock_wrlock, (char *)pthread_rwlock_trywrlock, (char *)pthread_rwlock_unlock, (char *)pthread_cond_wait };
-    enum { COUNT = sizeof functions / sizeof *functions, LONGEST_FUNCTION = 2048, LARGEST = 1 << 17 };
-    char *first = functions[0], *last = functions[0];
-    for (int i = 1; i < COUNT; i++) {
-        first = functions[i] < first ? functions[i] : first;
-        last = functions[i] > last ? functions[i] : last;
+    enum { COUNT = sizeof functions / sizeof *functions, LONGEST_FUNCTION = 2048 };
+    for (int i = 0, most = 0; i < COUNT; i++) {
+        sm_range code = { functions[i], functions[i] };
+        int together = 0;
+        for (int j = 0; j < COUNT; j++) {
+            if (!is_near(functions[i], functions[j]))
+                continue;
+            together++;
+            code.start = functions[j] < code.start ? functions[j] : code.start;
+            code.end = functions[j] > code.end ? functions[j] : code.end;
+        }
+        if (together > most) {
+            most = together;
+            sm__engine.lock_code = (sm_range){ code.start, code.end + LONGEST_FUNCTION };
+        }
     }
-    if (last - first <= LARGEST)                     // else somebody has put his own before some of them
-        sm__engine.lock_code = (sm_range){ first, last + LONGEST_FUNCTION };
 }
 
 static int is_readable(const void *address, size_t size)

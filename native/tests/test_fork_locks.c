@@ -1,0 +1,202 @@
+// The fork engine and locks: a revived thread can release what it held when it was parked, whatever it was doing.
+#include "fork_test.h"
+
+#include <sys/mman.h>
+
+static pthread_mutex_t recursive = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP, told_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_rwlock_t written = PTHREAD_RWLOCK_INITIALIZER;
+static pthread_cond_t tell = PTHREAD_COND_INITIALIZER;
+static int told;
+
+static void *count(void *argument)
+{
+    static _Atomic long number;
+    atomic_fetch_add(&started, 1);
+    for (;;)
+        atomic_fetch_add(&number, 1);
+    return argument;
+}
+
+static void *lock_for_ever(void *argument)
+{
+    for (;;) {
+        pthread_mutex_lock(&recursive);
+        for (volatile int i = 0; i < 20000; i++) {}
+        pthread_mutex_unlock(&recursive);
+    }
+    return argument;
+}
+
+// A lock that is taken and released without pause, and whose cache line another thread takes away all the time: so the few instructions at which the
+// owner is noted are where the thread is mostly found.
+static _Alignas(64) struct { pthread_mutex_t lock; _Atomic int noise; } torn = { PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP, 0 };
+
+static void *lock_without_pause(void *argument)
+{
+    atomic_fetch_add(&started, 1);
+    for (;;) {
+        pthread_mutex_lock(&torn.lock);
+        pthread_mutex_unlock(&torn.lock);
+    }
+    return argument;
+}
+
+static void *tear(void *argument)
+{
+    atomic_fetch_add(&started, 1);
+    for (;;)
+        atomic_fetch_add(&torn.noise, 1);
+    return argument;
+}
+
+static void *hold_until_told(void *argument)
+{
+    pthread_mutex_lock(&recursive);
+    pthread_mutex_lock(&told_lock);
+    atomic_fetch_add(&started, 1);
+    while (!told)
+        pthread_cond_wait(&tell, &told_lock);
+    pthread_mutex_unlock(&told_lock);
+    pthread_mutex_unlock(&recursive);
+    return argument;
+}
+
+static void *write_for_ever(void *argument)
+{
+    for (;;) {
+        pthread_rwlock_wrlock(&written);
+        for (volatile int i = 0; i < 20000; i++) {}
+        pthread_rwlock_unlock(&written);
+    }
+    return argument;
+}
+
+static void a_revived_thread_releases_the_recursive_lock_that_it_held(void)
+{
+    set_up();
+    for (int i = 0; i < 2; i++)
+        start(lock_for_ever, NULL);
+    for (int round = 0; round < 30; round++) {
+        int pid = do_fork(SM_FORK_REVIVE_ALL, 2000000);
+        if (pid == 0) {
+            alarm(10);
+            for (int i = 0; i < 3; i++) {
+                pthread_mutex_lock(&recursive);
+                pthread_mutex_unlock(&recursive);
+            }
+            _exit(0);
+        }
+        CHECK(pid > 0);
+        CHECK_EQUAL(0, exit_code_of(pid));
+        close(last.pidfd);
+    }
+}
+
+// The moment is quiet: nobody runs, and nobody waits for the lock.
+static void a_revived_thread_that_waits_releases_the_lock_that_it_held(void)
+{
+    set_up();
+    start(hold_until_told, NULL);
+    await_started(1);
+    pthread_mutex_lock(&told_lock);                  // it waits by now
+    pthread_mutex_unlock(&told_lock);
+    int pid = do_fork(SM_FORK_REVIVE_ALL, 2000000);
+    if (pid == 0) {
+        alarm(10);
+        pthread_mutex_lock(&told_lock);
+        told = 1;
+        pthread_cond_signal(&tell);
+        pthread_mutex_unlock(&told_lock);
+        pthread_mutex_lock(&recursive);
+        _exit(0);
+    }
+    CHECK(pid > 0);
+    CHECK_EQUAL(0, exit_code_of(pid));
+    close(last.pidfd);
+}
+
+// Between the reading of its id and the writing of it into the lock, a thread is never stopped.
+static void a_lock_that_is_being_taken_or_released_has_the_right_owner_in_the_child(void)
+{
+    set_up();
+    start(lock_without_pause, NULL);
+    start(tear, NULL);
+    await_started(2);
+    for (int round = 0; round < 100; round++) {
+        int pid = do_fork(SM_FORK_REVIVE_ALL, 2000000);
+        if (pid == 0) {
+            alarm(10);
+            for (int i = 0; i < 3; i++) {
+                pthread_mutex_lock(&torn.lock);
+                pthread_mutex_unlock(&torn.lock);
+            }
+            _exit(0);
+        }
+        CHECK(pid > 0);
+        CHECK_EQUAL(0, exit_code_of(pid));
+        close(last.pidfd);
+    }
+}
+
+static void a_revived_thread_releases_the_write_lock_that_it_held(void)
+{
+    set_up();
+    for (int i = 0; i < 2; i++)
+        start(write_for_ever, NULL);
+    for (int round = 0; round < 30; round++) {
+        int pid = do_fork(SM_FORK_REVIVE_ALL, 2000000);
+        if (pid == 0) {
+            alarm(10);
+            for (int i = 0; i < 3; i++) {
+                pthread_rwlock_wrlock(&written);
+                pthread_rwlock_unlock(&written);
+            }
+            _exit(0);
+        }
+        CHECK(pid > 0);
+        CHECK_EQUAL(0, exit_code_of(pid));
+        close(last.pidfd);
+    }
+}
+
+// In a container thread ids are small: numbers of all kinds look like the owner of a lock then.
+static void data_that_resembles_a_held_lock_is_left_alone(void)
+{
+    static int numbers[4][10], inverted[4][10];   // inverted: what changes one may not change the other alike
+    set_up();
+    start(count, (void *)0);
+    await_started(1);
+    int other = 0;
+    sm_thread_info thread[4];
+    sm_fork_options options = { .size = sizeof options };
+    CHECK_EQUAL(1, sm_fork_inspect(&options, thread, 4));
+    other = thread[0].tid;
+    memcpy(numbers, (int[4][10]){ { 1, 2, other, 4, 5, 6, 7, 8, 9, 10 }, { 1, 0, other, 1, 0 }, { 2, 1, other, 1, 1, 0, 1 }, { 1, 1, other, 1, 1, 0, 0, 0, 9 } },
+           sizeof numbers);
+    for (int i = 0; i < 40; i++)
+        inverted[i / 10][i % 10] = ~numbers[i / 10][i % 10];
+    for (int round = 0; round < 5; round++) {
+        int pid = do_fork(SM_FORK_REVIVE_ALL, 2000000);
+        for (int i = 0; pid == 0 && i < 40; i++)
+            if (numbers[i / 10][i % 10] != ~inverted[i / 10][i % 10])
+                _exit(1 + i);
+        if (pid == 0)
+            _exit(0);
+        CHECK(pid > 0);
+        CHECK_EQUAL(0, exit_code_of(pid));
+        close(last.pidfd);
+    }
+}
+
+static const sm_test_case cases[] = {
+    CASE(a_revived_thread_releases_the_recursive_lock_that_it_held),
+    CASE(a_revived_thread_that_waits_releases_the_lock_that_it_held),
+    CASE(a_lock_that_is_being_taken_or_released_has_the_right_owner_in_the_child),
+    CASE(a_revived_thread_releases_the_write_lock_that_it_held),
+    CASE(data_that_resembles_a_held_lock_is_left_alone),
+};
+
+int main(int count_of_arguments, char **arguments)
+{
+    return sm_run_fork_tests(cases, sizeof cases / sizeof *cases, count_of_arguments, arguments);
+}
