@@ -110,11 +110,17 @@ SM_API int32_t sm_relay(int32_t from, int32_t to, uint8_t *buffer, int32_t capac
 SM_API int32_t sm_timer_create(int64_t milliseconds);
 // Sets a timer anew, readable once after so many milliseconds; negative: not readable until it is set again.
 SM_API int32_t sm_timer_arm(int32_t timer, int64_t milliseconds);
+// A thread waits until the gate, a word that was 0, is opened, once and for good. Both cost one system call.
+SM_API void sm_gate_wait(int32_t *gate);
+SM_API void sm_gate_open(int32_t *gate);
+// Whether this process can open so many descriptors more now: 1 or 0. At most 64 are tried.
+SM_API int32_t sm_has_room_for(int32_t descriptors);
 // Sets or clears close-on-exec.
 SM_API int32_t sm_set_close_on_exec(int32_t descriptor, int32_t enabled);
 // setenv(3), or unsetenv(3) where value is null: what native code and programs that it starts see. Not thread-safe: only before others run.
 SM_API int32_t sm_environment_set(const char *name, const char *value);
-// _exit(2): no handlers, no destructors, nothing flushed.
+// _exit(2): no handlers, no destructors, nothing flushed. SM_EXIT_REHEARSAL does nothing: a process that will be forked binds the call with it.
+#define SM_EXIT_REHEARSAL INT32_MIN
 SM_API void sm_exit_now(int32_t code);
 
 // ── rings: the channel to a pool worker in shared memory (ring.c, Native.Ring.cs) ────────────────────────────────────────────────────

@@ -5,10 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -198,7 +201,31 @@ int32_t sm_environment_set(const char *name, const char *value)
     return result < 0 ? -errno : 0;
 }
 
+int32_t sm_has_room_for(int32_t descriptors)
+{
+    int opened[64], count = 0, wanted = descriptors < 64 ? descriptors : 64;
+    for (int next = eventfd(0, EFD_CLOEXEC); next >= 0; next = count < wanted ? fcntl(opened[0], F_DUPFD_CLOEXEC, 0) : -1)
+        opened[count++] = next;
+    int enough = count >= wanted;
+    while (count > 0)
+        close(opened[--count]);
+    return enough;
+}
+
+void sm_gate_wait(int32_t *gate)
+{
+    while (__atomic_load_n(gate, __ATOMIC_ACQUIRE) == 0)
+        syscall(SYS_futex, gate, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+}
+
+void sm_gate_open(int32_t *gate)
+{
+    __atomic_store_n(gate, 1, __ATOMIC_RELEASE);
+    syscall(SYS_futex, gate, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
 void sm_exit_now(int32_t code)
 {
-    _exit(code);
+    if (code != SM_EXIT_REHEARSAL)
+        _exit(code);
 }

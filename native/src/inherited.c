@@ -1,4 +1,4 @@
-// CHILD-SAFE: descriptors that a child may not share with its parent. One pass over /proc/self/fd, whatever RLIMIT_NOFILE is:
+// CHILD-SAFE: descriptors that a child may not share with its parent. One pass, whatever RLIMIT_NOFILE is:
 //  - the pipes over which the runtime's signal and process-wide threads are told things: new ones, else each reads the other's messages;
 //  - sockets: replaced by a dead one (end of file, EPIPE) unless named, so that nobody speaks on the parent's connections by accident;
 //  - epoll: a new set that holds only wake-up pipes and eventfds; registrations of the old one would be shared with the parent;
@@ -153,23 +153,52 @@ static int own_one(pass *p, int descriptor)
     }
 }
 
-static int own_all(pass *p, int folder)
+// Every descriptor that is open is looked at once; how many there are is the size of /proc/self/fd (Linux 6.2). Reading that directory instead makes the kernel
+// build a name and an inode for each, and take them apart when the child ends: a tenth of a millisecond with twenty descriptors.
+// Returns 1 where that does not pay or is not known: few descriptors with high numbers, an older kernel.
+static int own_counted(pass *p)
+{
+    enum { MOST_GAPS = 512 };
+    struct stat folder;
+    int gaps = 0;
+    if (syscall(SYS_newfstatat, AT_FDCWD, "/proc/self/fd", &folder, 0) != 0 || folder.st_size <= 0)
+        return 1;
+    for (long descriptor = 0, left = (long)folder.st_size; left > 0; descriptor++) {
+        if (syscall(SYS_fcntl, descriptor, F_GETFD) < 0) {
+            if (++gaps > MOST_GAPS)
+                return 1;
+            continue;
+        }
+        // One that was made on the way is not among those that were counted.
+        if (descriptor == p->dead_socket || descriptor == p->dead_inotify)
+            continue;
+        left--;
+        int error = own_one(p, (int)descriptor);
+        if (error != 0 && error != -EBADF)
+            return error;
+    }
+    return 0;
+}
+
+static int own_listed(pass *p)
 {
     static _Alignas(8) char buffer[32768];
-    for (long got; (got = syscall(SYS_getdents64, folder, buffer, sizeof buffer)) > 0;) {
-        for (long at = 0; at < got;) {
+    int folder = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), error = folder < 0 ? -errno : 0;
+    for (long got; error == 0 && (got = syscall(SYS_getdents64, folder, buffer, sizeof buffer)) > 0;) {
+        for (long at = 0; at < got && error == 0;) {
             struct directory_entry *entry = (struct directory_entry *)(buffer + at);
             const char *digits = entry->name;
             at += entry->length;
             if (*digits < '0' || *digits > '9')
                 continue;
-            int descriptor = (int)sm__parse(&digits, 10);
-            int error = descriptor == folder ? 0 : own_one(p, descriptor);
-            if (error != 0 && error != -EBADF)
-                return error;
+            int descriptor = (int)sm__parse(&digits, 10), result = descriptor == folder ? 0 : own_one(p, descriptor);
+            if (result != -EBADF)
+                error = result;
         }
     }
-    return 0;
+    if (folder >= 0)
+        close(folder);
+    return error;
 }
 
 static void close_pipe(const pipe_copy *pipe)
@@ -186,10 +215,10 @@ int sm__own_descriptors(sm_run *run)
     int error = prepare_pipe(&p.signals, sm__engine.signal_pipe);
     if (error == 0)
         error = prepare_pipe(&p.synchronisation, sm__engine.synch_pipe);
-    int folder = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (error == 0)
-        error = folder < 0 ? -errno : own_all(&p, folder);
-    close(folder);
+        error = own_counted(&p);
+    if (error == 1)
+        error = own_listed(&p);
     close_pipe(&p.signals);
     close_pipe(&p.synchronisation);
     if (p.dead_socket >= 0)

@@ -19,6 +19,9 @@ internal sealed class ChildAnswer : IDisposable
     /// <summary>Why the child said nothing; null where it answered.</summary>
     internal Exception? Silence => _silence;
 
+    /// <summary>Whether it is the body's value.</summary>
+    internal bool IsResult => _frame?.Type == FrameType.Result && _overruled is null;
+
     /// <summary>Whether it is an exception of the body.</summary>
     internal bool IsFailure => _frame?.Type == FrameType.Failure && _overruled is null;
 

@@ -95,13 +95,8 @@ public partial class ChildProcess
         cancellationToken.ThrowIfCancellationRequested();
         ChildProcess<TResult> child = new(job, options);
         using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(static (state, token) => ((ChildProcess)state!).CancelBy(token), child);
-        try
-        {
-            return await child.Result.ConfigureAwait(false);
-        }
-        finally
-        {
-            await child.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
-        }
+        // Which never fails, and comes last: to wait for the answer too would only be one more thread that is woken.
+        await child.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
+        return await child.Result.ConfigureAwait(false);
     }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using StartMethods.Bootstrap;
+using StartMethods.Channels;
 
 namespace StartMethods;
 
@@ -129,9 +130,33 @@ public partial class ChildProcess : IAsyncDisposable
     /// <summary>For a child that is a copy of this process: its parent's children are not its own.</summary>
     internal static void ForgetAll() => Alive.Clear();
 
-    private protected async Task<T> ReadAsync<T>()
+    private protected Task<T> ReadAsync<T>()
+    {
+        // A plain value is read without any of the user's code: by the thread that has received it, which spares whoever blocks a detour through the pool.
+        bool isPlain = Options.Serializer is null && (typeof(T).IsPrimitive || typeof(T) == typeof(string) || Job.ResultType == typeof(void));
+        if (!isPlain || _session.Answer.IsCompleted)
+            return ReadAnywhereAsync<T>();
+        TaskCompletionSource<T> result = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        _session.Answer.ContinueWith(answer =>
+        {
+            if (answer.Result.IsResult)
+                result.SetFromTask(ReadAnywhereAsync<T>());
+            else
+                ReadOnPoolAsync<T>(answer.Result).ContinueWith(result.SetFromTask, CancellationToken.None, TaskContinuationOptions.None, CompletingThread.Scheduler);
+        }, CancellationToken.None, TaskContinuationOptions.None, CompletingThread.Scheduler);
+        return result.Task;
+    }
+
+    private async Task<T> ReadAnywhereAsync<T>()
     {
         ChildAnswer answer = await _session.Answer.ConfigureAwait(false);
+        return (T)answer.Read(Job.ResultType, Options.Serializer)!;
+    }
+
+    // Exceptions are rebuilt by code of their own, which runs on the pool.
+    private async Task<T> ReadOnPoolAsync<T>(ChildAnswer answer)
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         return (T)answer.Read(Job.ResultType, Options.Serializer)!;
     }
 

@@ -122,10 +122,10 @@ internal sealed partial class ChildSession
                 case (FrameType.Result, ChildStage.Running):
                 case (FrameType.Failure, ChildStage.Running or ChildStage.Receiving):
                     _stage = ChildStage.Exiting;
+                    Conclude(new ChildAnswer(frame, EndedBy())); // first of all: somebody may be waiting for just that
                     _deadline?.Dispose();
                     // Handlers of its exit may hang: the answer is here, and nothing may be left behind.
                     _deadline = Deadline.After(_options.Grace, () => Signal(SignalNumber.Kill));
-                    Conclude(new ChildAnswer(frame, EndedBy()));
                     return;
                 case (>= FrameType.User, ChildStage.Running or ChildStage.Exiting) when _options.UserFrame is { } received:
                     received(frame);

@@ -24,23 +24,28 @@ public sealed partial class ForkServer
         launch.EncodeJob(); // what cannot travel is said before anything is started
         if (RuntimeVerdict.Reason is not null)
             return launch.Start(launch.CreateSpawnInfo());
-        FrameContent assignment = Assignment.Compose(launch);
+        FrameContent? assignment = null;
         ProcessLifetime? child;
         try
         {
-            child = TakeSpare(launch.End.Socket!.Number) ?? ForkChild(launch.End.Socket!.Number, launch.Options.StartTimeout);
+            // What the child is to be is put together while it wakes up, or is forked. It sees the end of its channel if that fails.
+            child = TakeSpare(launch.End.Socket!.Number);
+            if (child is not null)
+                assignment = Assignment.Compose(launch);
+            else
+                child = ForkChild(launch.End.Socket!.Number, launch.Options.StartTimeout, () => assignment ??= Assignment.Compose(launch));
         }
         catch
         {
-            assignment.Sent!();
+            assignment?.Sent!();
             throw;
         }
         if (child is null)
         {
-            assignment.Sent!();
+            assignment?.Sent!();
             return launch.Start(launch.CreateSpawnInfo());
         }
-        launch.Channel.Post(assignment);
+        launch.Channel.Post(assignment!.Value);
         Teach(launch.Function);
         return new SpawnedProcess(child);
     }
@@ -55,15 +60,23 @@ public sealed partial class ForkServer
             server.Learn(function);
     }
 
-    /// <summary>Null: this runtime cannot be forked.</summary>
-    private ProcessLifetime? ForkChild(int channel, TimeSpan limit)
+    /// <summary>Null: this runtime cannot be forked. While the server forks, <paramref name="meanwhile"/> is done.</summary>
+    private ProcessLifetime? ForkChild(int channel, TimeSpan limit, Action meanwhile)
     {
         long start = Stopwatch.GetTimestamp();
         for (int attempt = 1; ; attempt++)
         {
-            if (Ready(Left(limit, start)) is not { } server)
-                return null;
-            RequestOutcome outcome = Ask(server, channel, Left(limit, start), limit);
+            ServerConnection? server = null;
+            try
+            {
+                if (Ready(ref server, Left(limit, start)) is null)
+                    return null;
+            }
+            catch (StartMethodException) when (attempt < MostAttempts && server is { WasKilledEarly: true })
+            {
+                continue; // no child can have come of it
+            }
+            RequestOutcome outcome = Ask(server!, channel, meanwhile, Left(limit, start), limit);
             if (outcome.Child is not null)
             {
                 Served();
@@ -81,16 +94,31 @@ public sealed partial class ForkServer
                 Thread.CurrentThread.Join(5 << (2 * attempt));
                 continue;
             }
-            throw new StartMethodException($"{server.Name} could not fork: {outcome.Reason}") { ErrorNumber = outcome.ErrorNumber };
+            throw new StartMethodException($"{server!.Name} could not fork: {outcome.Reason}") { ErrorNumber = outcome.ErrorNumber };
         }
     }
 
-    private static RequestOutcome Ask(ServerConnection server, int channel, TimeSpan left, TimeSpan limit)
+    private static RequestOutcome Ask(ServerConnection server, int channel, Action meanwhile, TimeSpan left, TimeSpan limit)
     {
-        TaskCompletionSource<RequestOutcome> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        uint id = server.Fork(isSpare: false, channel, outcome => answer.TrySetResult(outcome));
-        if (answer.Task.Wait(left))
-            return answer.Task.Result;
+        // Without spinning, as the wait for a task would: a fork takes longer than that, and the server needs the processor for it.
+        ManualResetEventSlim answered = new(false, spinCount: 0);
+        RequestOutcome answer = default;
+        uint id = server.Fork(isSpare: false, channel, outcome =>
+        {
+            answer = outcome;
+            answered.Set();
+        });
+        try
+        {
+            meanwhile();
+        }
+        catch
+        {
+            server.Abandon(id);
+            throw;
+        }
+        if (answered.Wait(left))
+            return answer;
         // The process may only be stopped. It is of no use like that, and whoever else waits for it is better served by another.
         server.Abandon(id);
         server.Kill();
@@ -100,8 +128,15 @@ public sealed partial class ForkServer
     /// <summary>The server, started if need be, when it is ready; null where this runtime cannot be forked.</summary>
     private ServerConnection? Ready(TimeSpan left)
     {
+        ServerConnection? server = null;
+        return Ready(ref server, left);
+    }
+
+    // The server is known to the caller also where it fails.
+    private ServerConnection? Ready(ref ServerConnection? server, TimeSpan left)
+    {
         ServerState state = State;
-        ServerConnection server = Server(state);
+        server = Server(state);
         long start = Stopwatch.GetTimestamp();
         try
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using StartMethods.Channels;
 using StartMethods.Payloads;
@@ -30,37 +31,38 @@ internal sealed class ChildRunner
                 OrderlyExit.Leave(code, runHandlers: !isCopy);
             // A new process, forked in the body: what its ancestor was doing is off the stack, and it begins where any child begins.
             channel.Dispose();
-            channel = Begin(runner._next!);
+            channel = Begin(runner._next!, isRehearsal: false);
             isCopy = false; // handlers of its ancestor are forgotten, so those that it has at its exit are its own
         }
     }
 
-    /// <summary>Everything of a child's life but its end: for a process that will be forked into children, whose code and types are ready then.</summary>
-    /// <param name="channel">A channel on which all that a child is told has been said already.</param>
+    /// <summary>A child's life from its first step to its last, after which this process goes on: for one that will be forked into children, whose code and types are ready then.</summary>
+    /// <param name="life">Its channel is one on which all that a child is told has been said already.</param>
     /// <param name="hangUp">Ends the other side of it.</param>
-    internal static void Rehearse(FrameChannel channel, Action hangUp)
+    internal static void Rehearse(NextLife life, Action hangUp)
     {
-        using (channel)
-        {
-            ChildRunner runner = new(channel, isCopy: true);
-            runner.Converse();
-            hangUp();
-            runner._link?.Join();
-        }
+        using FrameChannel channel = Begin(life, isRehearsal: true);
+        ChildRunner runner = new(channel, isCopy: true);
+        int code = runner.Guarded(runner.Converse);
+        hangUp();
+        runner._link?.Join();
+        if (code != 0)
+            throw new StartMethodException("the rehearsal of a child's life failed; the standard error of this process says why");
+        OrderlyExit.Rehearse();
     }
 
-    private static FrameChannel Begin(NextLife next)
+    private static FrameChannel Begin(NextLife next, bool isRehearsal)
     {
         try
         {
             return next.Begin();
         }
-        catch (PeerGoneException)
+        catch (PeerGoneException) when (!isRehearsal)
         {
             OrderlyExit.End(0); // a child that nobody has needed
             throw;
         }
-        catch (Exception e)
+        catch (Exception e) when (!isRehearsal)
         {
             OrderlyExit.WriteError($"StartMethods: a forked child cannot begin: {e.Message}");
             OrderlyExit.End(ChildEntry.BootstrapFailedCode);
@@ -79,6 +81,7 @@ internal sealed class ChildRunner
             runner.RunKnown(body, argument, serializer);
         });
         OrderlyExit.Leave(code, runHandlers: false);
+        throw new UnreachableException();
     }
 
     /// <summary>The same but for the name and the end, in a process that will be forked: what is compiled and loaded for it here need not be in each child.</summary>

@@ -11,9 +11,10 @@ internal static class ExitHandlers
     private static bool s_isReady;
 
     /// <summary>Calls them, as the runtime itself does at its end; <c>Environment.Exit</c>, which gets there too, also waits for finalizers.</summary>
-    internal static void Run()
+    /// <param name="isRehearsal">Whether only to look if there are any.</param>
+    internal static void Run(bool isRehearsal)
     {
-        if (!s_isReady || Any())
+        if ((!s_isReady || Any()) && !isRehearsal)
             OfRuntime.Run?.Invoke();
     }
 
@@ -33,10 +34,13 @@ internal static class ExitHandlers
     }
 
     /// <summary>In a child: drops those of ProcessExit that the process it was forked from had.</summary>
-    internal static void Forget()
+    /// <param name="isRehearsal">Whether this is that process itself, which keeps them.</param>
+    internal static void Forget(bool isRehearsal)
     {
-        if (s_isReady)
-            ProcessExit(AppDomain.CurrentDomain) = null;
+        if (!s_isReady)
+            return;
+        ref EventHandler? handlers = ref ProcessExit(AppDomain.CurrentDomain);
+        handlers = isRehearsal ? handlers : null;
     }
 
     private static bool Any() =>

@@ -14,21 +14,24 @@ internal static class OrderlyExit
     /// <summary>What a thread waits for that is only to be there until the process ends.</summary>
     internal static readonly ManualResetEventSlim Never = new();
 
+    /// <summary>SM_EXIT_REHEARSAL: instead of an exit code, for all of the way to the end but the end. No process can ask for it: an exit code has eight bits.</summary>
+    private const int RehearsalCode = int.MinValue;
+
     private static int s_leaving;
 
-    /// <summary>Never returns. A second thread that calls it waits for the end that the first one makes.</summary>
+    /// <summary>Never returns, except from <see cref="Rehearse"/>. A second thread that calls it waits for the end that the first one makes.</summary>
     /// <param name="code">The exit code.</param>
     /// <param name="runHandlers">False in a child whose handlers were registered by the parent that it is a copy of.</param>
-    [DoesNotReturn]
     internal static void Leave(int code, bool runHandlers)
     {
-        if (Interlocked.Exchange(ref s_leaving, 1) != 0)
+        bool isRehearsal = code == RehearsalCode;
+        if (isRehearsal ? s_leaving < 0 : Interlocked.Exchange(ref s_leaving, 1) != 0)
             Never.Wait();
         try
         {
             InheritedConsole.Flush(); // only the writers that there are: to make one so that it can be flushed took a child longer than the rest of its exit
             if (runHandlers)
-                ExitHandlers.Run();
+                ExitHandlers.Run(isRehearsal);
         }
         catch (Exception e)
         {
@@ -37,20 +40,20 @@ internal static class OrderlyExit
         End(code);
     }
 
-    /// <summary>For a process that will be forked: does what is done before each exit and changes nothing.</summary>
+    /// <summary>For a process that will be forked: goes all the way that leads to an exit, runs no handler, and goes on.</summary>
     internal static void Rehearse()
     {
-        InheritedConsole.Flush();
         ExitHandlers.Prepare();
+        Leave(RehearsalCode, runHandlers: true);
     }
 
     /// <summary>Ends the process at once, with nothing flushed.</summary>
-    [DoesNotReturn]
     internal static void End(int code)
     {
         if (!Native.IsPortable)
             Native.ExitNow(code);
-        Environment.Exit(code);
+        if (code != RehearsalCode)
+            Environment.Exit(code);
     }
 
     /// <summary>Writes a line to standard error.</summary>

@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Reflection.Emit;
 using System.Runtime.CompilerServices;
 using StartMethods.Payloads;
 
@@ -46,6 +47,33 @@ internal static class BodyRehearsal
         using (job)
             JobCodec.Decode(new ReceivedPayload(job.Bytes));
         ResultCodec.Encode(shape.ResultType == typeof(void) ? null : Empty(shape.ResultType), shape.ResultType).Dispose();
+        shape.InvokeAsync(StandIn(shape.BodyType), hasArgument ? Empty(shape.ArgumentType!) : null, CancellationToken.None).GetAwaiter().GetResult();
+    }
+
+    // A delegate of this type that returns at once, with an empty value or a completed task of one: how it is called can be gone through without calling the body.
+    private static Delegate StandIn(Type type)
+    {
+        MethodInfo invoke = type.GetMethod("Invoke")!;
+        Type result = invoke.ReturnType;
+        DynamicMethod method = new("StandIn", result, Array.ConvertAll(invoke.GetParameters(), static parameter => parameter.ParameterType), typeof(object).Module, skipVisibility: true);
+        ILGenerator code = method.GetILGenerator();
+        if (result == typeof(Task))
+        {
+            code.Emit(OpCodes.Call, typeof(Task).GetProperty(nameof(Task.CompletedTask))!.GetMethod!);
+        }
+        else if (result != typeof(void))
+        {
+            bool isTask = result.IsGenericType && result.GetGenericTypeDefinition() == typeof(Task<>);
+            Type value = isTask ? result.GetGenericArguments()[0] : result;
+            LocalBuilder empty = code.DeclareLocal(value);
+            code.Emit(OpCodes.Ldloca_S, empty);
+            code.Emit(OpCodes.Initobj, value);
+            code.Emit(OpCodes.Ldloc, empty);
+            if (isTask)
+                code.Emit(OpCodes.Call, typeof(Task).GetMethod(nameof(Task.FromResult))!.MakeGenericMethod(value));
+        }
+        code.Emit(OpCodes.Ret);
+        return method.CreateDelegate(type);
     }
 
     // An element of an array: making a value in any other way runs its type's static constructor.

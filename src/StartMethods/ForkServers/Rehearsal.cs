@@ -1,11 +1,8 @@
-using System.Reflection;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 using StartMethods.Bootstrap;
 using StartMethods.Channels;
-using StartMethods.Forking;
 using StartMethods.Interop;
 using StartMethods.Payloads;
 using StartMethods.Threads;
@@ -21,15 +18,13 @@ internal static class Rehearsal
     internal static void Run(byte[] environment)
     {
         LoadedConsole.Watch();
-        ChildReset.Run();
+        ExitHandlers.Prepare();
         InOwnName(() =>
         {
             Play(isSpare: false, environment);
             Play(isSpare: true, OwnEnvironment());
         });
-        OrderlyExit.Rehearse();
         ListenerThread.Park();
-        Marshal.Prelink(typeof(Native).GetMethod(nameof(Native.ExitNow), BindingFlags.Static | BindingFlags.NonPublic)!);
     }
 
     /// <summary>In a spare child, which has the time: a page that it has written to, and a call that it has made once, is one less when it is needed.</summary>
@@ -60,17 +55,17 @@ internal static class Rehearsal
         (FrameChannel application, ChannelEnd end) = FrameChannel.CreatePair();
         using (application)
         {
-            Speak(application, environment);
+            Speak(application, isSpare, environment);
             (MessageSocket server, MessageSocket requests) = MessageSocket.CreatePair();
             using (server)
             {
-                FrameChannel child = new ForkedLife(requests, new ForkMessage(0, isSpare, 0), isSpare ? Hand(end.Socket!) : end.Socket!).Begin();
+                ForkedLife child = ServerLoop.Rehearse(requests, isSpare, isSpare ? Hand(end.Socket!) : end.Socket!);
                 ChildRunner.Rehearse(child, application.Dispose);
             }
         }
     }
 
-    private static void Speak(FrameChannel application, byte[] environment)
+    private static void Speak(FrameChannel application, bool isSpare, byte[] environment)
     {
         Circumstances own = new() { Size = (uint)Unsafe.SizeOf<Circumstances>() };
         NativeError.ThrowIfFailed(Native.CircumstancesTake(null, ref own), "open the working directory");
@@ -81,7 +76,9 @@ internal static class Rehearsal
         });
         SetupMessage setup = new() { Name = "rehearsal", MethodName = "forkserver", ParentId = Environment.ProcessId, Depth = 1, Detached = true, MaxResultBytes = long.MaxValue };
         application.Send(new FrameContent(FrameType.Setup, setup.Encode()));
-        application.Send(PayloadFrames.Content(FrameType.Job, JobCodec.Encode(static (int x) => Task.FromResult(x + 1), 1, hasArgument: true)));
+        // Of both kinds: a body that returns its result, and one that returns a task of it.
+        Delegate body = isSpare ? static (int x) => Task.FromResult(x + 1) : static (int x) => x + 1;
+        application.Send(PayloadFrames.Content(FrameType.Job, JobCodec.Encode(body, 1, hasArgument: true)));
     }
 
     // As an application hands a channel to a spare child; the socket on which that waits.

@@ -140,6 +140,7 @@ internal sealed partial class ServerConnection
     // That it is a child like any other is nobody's business but ours: what a user hears of is the fork server.
     private StartMethodException TooEarly(ChildCrashedException? crash)
     {
+        WasKilledEarly = _session.Process.ExitStatus?.SignalNumber is SignalNumber.Kill or SignalNumber.Terminate;
         string told = crash is { StandardError.Length: > 0 } ? $"\nThe last lines of its standard error:\n{crash.StandardError}" : "";
         return new StartMethodException($"{Name} died before it was ready: {_session.Process.ExitStatus}{told}", crash);
     }

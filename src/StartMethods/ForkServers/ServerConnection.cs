@@ -90,6 +90,9 @@ internal sealed partial class ServerConnection
     /// <summary>How it ended, for errors: "fork server 'x' (process 4711) died: killed by SIGKILL".</summary>
     internal string How => _how;
 
+    /// <summary>Whether it was killed from outside before it was ready: another one may fare better, unlike one whose preload crashes.</summary>
+    internal bool WasKilledEarly { get; private set; }
+
     /// <summary>Whether the end came from the preload: an exception of the user's.</summary>
     internal bool PreloadFailed { get; private set; }
 

@@ -19,8 +19,9 @@ internal readonly record struct ServerFork(bool IsChild, int ProcessId, FileDesc
 
     /// <summary>Forks. Returns twice.</summary>
     /// <param name="asSibling">Whether the child becomes one of the server's parent: the application's own.</param>
+    /// <param name="isRehearsal">Forks nothing, and returns as in the child.</param>
     /// <param name="kept">The sockets that it keeps; all others are dead ends in it.</param>
-    internal static ServerFork Now(bool asSibling, params FileDescriptor[] kept)
+    internal static ServerFork Now(bool asSibling, bool isRehearsal, params FileDescriptor[] kept)
     {
         try
         {
@@ -29,6 +30,7 @@ internal readonly record struct ServerFork(bool IsChild, int ProcessId, FileDesc
                 // All threads live on: in a server there are only the runtime's and what the preload left on purpose.
                 Flags = ForkFlags.ReviveAll | ForkFlags.NoWait | (asSibling ? ForkFlags.CloneParent : ForkFlags.None) | (LeftThreads.None ? ForkFlags.NoLocks : ForkFlags.None),
                 KeptSockets = kept,
+                IsRehearsal = isRehearsal,
             });
             return new ServerFork(outcome.IsChild, outcome.ProcessId, outcome.Pidfd, 0, "");
         }

@@ -11,24 +11,37 @@ namespace StartMethods.ForkServers;
 internal sealed class ServerLoop
 {
     private readonly MessageSocket _requests;
-    private readonly ServerSetup _setup;
     private readonly byte[] _message = GC.AllocateArray<byte>(ServerMessages.MaxSize, pinned: true);
     private string _refusal = "";
+    private bool _isChild, _isRehearsal;
 
-    private ServerLoop(ServerSetup setup)
-    {
-        _setup = setup;
-        _requests = new MessageSocket(new FileDescriptor((int)setup.Requests.DangerousGetHandle()));
-        setup.Requests.SetHandleAsInvalid();
-    }
+    private ServerLoop(MessageSocket requests) => _requests = requests;
 
     /// <summary>Returns null in the server, when the application is gone, and a <see cref="NextLife"/> in each child.</summary>
     /// <remarks>Throws what the preload threw: the application hears of it as of any body's exception.</remarks>
-    internal static object? Run(ServerSetup setup) => new ServerLoop(setup).Run();
-
-    private NextLife? Run()
+    internal static object? Run(ServerSetup setup)
     {
-        ReadyMessage ready = ServerWarmUp.Run(_setup);
+        ServerLoop loop = new(new MessageSocket(new FileDescriptor((int)setup.Requests.DangerousGetHandle())));
+        setup.Requests.SetHandleAsInvalid();
+        return loop.Begin(setup);
+    }
+
+    /// <summary>Does what is done for a request, on both sides of the fork, without the fork: what a child returns with.</summary>
+    /// <param name="requests">Where the server would answer, and the child announces itself.</param>
+    /// <param name="isSpare">Which kind of child.</param>
+    /// <param name="socket">What came with the request. It belongs to the child then.</param>
+    internal static ForkedLife Rehearse(MessageSocket requests, bool isSpare, FileDescriptor socket)
+    {
+        Span<byte> message = stackalloc byte[ServerMessages.HeaderSize + 8];
+        int size = ServerMessages.Write(message, new ForkMessage(1, isSpare, 0));
+        ReceivedDescriptors received = new(1, socket.Number, Lost: false);
+        socket.SetHandleAsInvalid();
+        return new ServerLoop(requests) { _isRehearsal = true }.Answer(message[..size], received)!;
+    }
+
+    private NextLife? Begin(ServerSetup setup)
+    {
+        ReadyMessage ready = ServerWarmUp.Run(setup);
         _refusal = ready.Unsupported.Length > 0 ? ready.Unsupported : ready.Unsafe;
         try
         {
@@ -93,25 +106,29 @@ internal sealed class ServerLoop
         }
     }
 
-    private bool _isChild;
-
     private ForkedLife? Fork(in ForkMessage request, FileDescriptor socket)
     {
+        // The child would end without a word to anybody: it needs some before it has a channel.
+        if (Native.HasRoomFor(ChildNeeds) == 0)
+        {
+            Refuse(request.Id, TooManyOpen, $"the fork server has fewer than {ChildNeeds} descriptors left, too few for a child to become one (EMFILE, by RLIMIT_NOFILE)");
+            return null;
+        }
         AtFork.Hook[] hooks;
         try
         {
-            hooks = AtFork.RunBefore();
+            hooks = _isRehearsal ? [] : AtFork.RunBefore();
         }
         catch (Exception e)
         {
             Refuse(request.Id, NotPermitted, $"a before hook of AtFork, registered by the preload, threw: {e}");
             return null;
         }
-        ServerFork fork = ServerFork.Now(asSibling: true, socket, _requests.Handle);
+        ServerFork fork = ServerFork.Now(asSibling: true, _isRehearsal, socket, _requests.Handle);
         if (fork.IsChild)
         {
             _isChild = true;
-            ExitHandlers.Forget();
+            ExitHandlers.Forget(isRehearsal: _isRehearsal);
             AtFork.RunAfterInChild(hooks);
             return new ForkedLife(_requests, request, socket);
         }
@@ -126,6 +143,9 @@ internal sealed class ServerLoop
         _requests.Send(_message.AsSpan(0, ServerMessages.Write(_message, answer)), pidfd?.Number ?? -1, wait: true);
         return null;
     }
+
+    // Two pipes of the runtime's and what stands for sockets are made before old ones are closed; directory and standard descriptors come over the channel. A few for the runtime.
+    private const int ChildNeeds = 10;
 
     private const int TooManyOpen = 24, NotPermitted = 1, Damaged = 71;
 

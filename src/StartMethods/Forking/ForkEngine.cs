@@ -28,7 +28,8 @@ internal static class ForkEngine
         for (int i = 0; i < kept.Length; i++)
             kept[i] = (int)request.KeptSockets[i].DangerousGetHandle();
         ThreadPolicy[] policies = [.. request.Threads];
-        int pid = Native.Fork(request.Flags, Microseconds(request.Deadline), Microseconds(request.QuietTime), kept, policies, out NativeForkResult result);
+        NativeForkResult result = default;
+        int pid = request.IsRehearsal ? 0 : Native.Fork(request.Flags, Microseconds(request.Deadline), Microseconds(request.QuietTime), kept, policies, out result);
         if (pid < 0)
             throw Failure(-pid, result);
         if (pid == 0)

@@ -81,6 +81,16 @@ internal static partial class Native
         static byte[] Text(string text) => System.Text.Encoding.UTF8.GetBytes(text + '\0');
     }
 
+    [LibraryImport(Library, EntryPoint = "sm_has_room_for")]
+    internal static partial int HasRoomFor(int descriptors);
+
+    [LibraryImport(Library, EntryPoint = "sm_gate_wait")]
+    internal static partial void GateWait(nint gate);
+
+    [LibraryImport(Library, EntryPoint = "sm_gate_open")]
+    internal static partial void GateOpen(nint gate);
+
+    /// <summary>Returns only from SM_EXIT_REHEARSAL.</summary>
     [LibraryImport(Library, EntryPoint = "sm_exit_now")]
     internal static partial void ExitNow(int code);
 }

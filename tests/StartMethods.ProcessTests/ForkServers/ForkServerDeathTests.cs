@@ -83,6 +83,18 @@ public class ForkServerDeathTests : IsolatedProcessTest
     }
 
     [Test]
+    public async Task A_start_whose_server_is_killed_before_it_is_ready_is_given_to_the_next()
+    {
+        await using ForkServer server = new(new ForkServerOptions { Preload = static () => Thread.Sleep(250) });
+        Task<int> start = Task.Run(() => ChildProcess.RunAsync(static () => 5, On(server), Limit));
+        await Eventually(() => server.ServerProcessId is not null, "it has been started");
+        int first = server.ServerProcessId!.Value;
+        Kill(first, 9);
+        Assert.That(await start, Is.EqualTo(5));
+        Assert.That(server.ServerProcessId, Is.Not.EqualTo(first));
+    }
+
+    [Test]
     public async Task A_killed_application_leaves_no_server_no_spare_child_and_no_child_after_two_seconds()
     {
         await using SpawnedProcess application = SpawnedProcess.Start(new SpawnInfo("dotnet", TestChild, "forkserver-application") { StandardOutput = SpawnStdio.Pipe });

@@ -35,7 +35,7 @@ public class ForkServerLimitsTests : IsolatedProcessTest
     {
         string[] lines = await Run("forkserver-files-of-server");
         Assert.That(lines[0], Does.Contain("the fork server has too many open files"));
-        Assert.That(lines[1..^2], Has.All.Match("its own result|EMFILE|could not become a child"));
+        Assert.That(lines[1..^2], Has.All.Match("its own result|EMFILE"));
         Assert.That(lines[^2], Is.EqualTo("after it: its own result"));
         Assert.That(lines[^1], Is.EqualTo("the same server: True; its descriptors: 0 more than before"));
     }
