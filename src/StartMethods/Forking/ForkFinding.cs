@@ -33,7 +33,7 @@ public enum ForkFindingKind
     /// <summary>The caller runs within an assembly of another load context than the default one.</summary>
     LoadContext,
 
-    /// <summary>A debugger is attached.</summary>
+    /// <summary>A debugger is attached, of managed or of native code; strace is named too, but makes no fork unsafe.</summary>
     Debugger,
 
     /// <summary>Memory is mapped that a fork leaves out.</summary>

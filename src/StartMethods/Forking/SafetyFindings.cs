@@ -78,6 +78,14 @@ internal static class SafetyFindings
     {
         if (Debugger.IsAttached)
             yield return new ForkFinding { Kind = ForkFindingKind.Debugger, Message = "a debugger is attached", Remedy = "Its breakpoints would end the child, which it does not control: detach it, or start the child with StartMethod.Spawn." };
+        if (ProcessTracer.Find() is { } tracer)
+            yield return new ForkFinding
+            {
+                Kind = ForkFindingKind.Debugger,
+                IsUnsafe = !tracer.OnlyWatches,
+                Message = $"this process is traced by '{tracer.Name}' (native id {tracer.Id})",
+                Remedy = tracer.OnlyWatches ? null : "Its breakpoints would end the child, and a thread that it has stopped cannot be parked: detach it, or start the child with StartMethod.Spawn.",
+            };
         if ((Setting("DbgEnableMiniDump") ?? "0") != "0")
             yield return new ForkFinding { Kind = ForkFindingKind.CrashDumps, Message = "crash dumps are switched on (DOTNET_DbgEnableMiniDump)", Remedy = "A crashing child would stop and dump this process instead of itself: unset the variable, or start the child with StartMethod.Spawn." };
         if ((isThorough || LoadedAssembly.Find("System.IO.MemoryMappedFiles") is not null) && MemoryMaps.LeftOutByFork() is { Count: > 0 } left)

@@ -85,6 +85,18 @@ public class SafetyTests : ForkTests
     public async Task Crash_dumps_are_a_reason_since_a_crashing_child_would_dump_its_parent() =>
         Assert.That(await Run(new() { ["DOTNET_DbgEnableMiniDump"] = "1" }, ["fork-crash-dumps"]), Does.Contain("DOTNET_DbgEnableMiniDump"));
 
+    [TestCase("mydebugger", true)]
+    [TestCase("strace", false)]
+    public async Task A_debugger_that_is_attached_is_a_reason_with_its_name_and_strace_is_none(string name, bool isUnsafe)
+    {
+        string[] lines = (await Run("fork-traced", name)).Split('\n');
+        if (lines[0].StartsWith("not permitted", StringComparison.Ordinal))
+            Assert.Ignore($"ptrace: {lines[0]}");
+        Assert.That(lines[0], isUnsafe ? Does.StartWith($"UnsafeForkException: A fork is not safe now: this process is traced by '{name}' (native id ") : Is.EqualTo("not refused: exit 0"));
+        Assert.That(lines[1], Does.StartWith($"{isUnsafe}: this process is traced by '{name}'"));
+        Assert.That(lines[2], Is.EqualTo("not refused: exit 0"));
+    }
+
     [Test]
     public async Task A_lock_that_a_thread_of_the_application_holds_stays_held_in_the_child() => Assert.That(await Run("fork-lock", "Runtime"), Is.EqualTo("exit 2"));
 

@@ -217,23 +217,28 @@ internal static partial class ForkVerbs
         return $"{forks.Sum(fork => fork.Result)} whole, at most {most} at once";
     }
 
-    /// <summary>A thread of the application holds a lock for half a second; the child wants it.</summary>
+    /// <summary>A thread of the application holds a lock until it is told otherwise; the child tells its own, if it has one, and wants the lock.</summary>
     private static string HeldLock(string threads)
     {
         object gate = new();
-        using ManualResetEventSlim taken = new();
+        using ManualResetEventSlim taken = new(), enough = new();
         Thread holder = new(() =>
         {
             lock (gate)
             {
                 taken.Set();
-                Thread.Sleep(300);
+                enough.Wait();
             }
         }) { Name = "holder" };
         holder.Start();
         taken.Wait();
         ForkOptions options = new() { Policy = UnsafeForkPolicy.Allow, Threads = Enum.Parse<ForkThreads>(threads) };
-        ExitStatus status = ForkAndWait(options, () => Monitor.TryEnter(gate, 3000) ? 1 : 2);
+        ExitStatus status = ForkAndWait(options, () =>
+        {
+            enough.Set();
+            return Monitor.TryEnter(gate, 3000) ? 1 : 2;
+        });
+        enough.Set();
         holder.Join();
         return status.ToString();
     }

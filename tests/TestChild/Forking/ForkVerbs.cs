@@ -38,6 +38,7 @@ internal static partial class ForkVerbs
         verbs["fork-socket-kept"] = arguments => Now(() => SocketKept(arguments[0] == "kept"));
         ForkMethodVerbs.AddTo(verbs);
         CanaryVerbs.AddTo(verbs);
+        TracerVerbs.AddTo(verbs);
     }
 
     private static int s_parent;
