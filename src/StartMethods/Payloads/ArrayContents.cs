@@ -68,7 +68,7 @@ internal sealed class MemoryArrayContent(Type type, int elementSize) : Content(t
         if (count * elementSize != bytes.Length || dimensions is not null && dimensions.Count != count)
             throw MessagePackReader.Malformed("an array has a wrong number of bytes");
         Array array = dimensions is not null ? dimensions.Create(_element)
-            : Type == typeof(byte[]) ? GC.AllocateUninitializedArray<byte>(count) // all of it is written below: clearing a large one would cost as much again
+            : Type == typeof(byte[]) ? LargeArray.Create(count) // all of it is written below: clearing a large one would cost as much again
             : Array.CreateInstanceFromArrayType(Type, count);
         bytes.CopyTo(MemoryMarshal.CreateSpan(ref MemoryMarshal.GetArrayDataReference(array), bytes.Length));
         return array;

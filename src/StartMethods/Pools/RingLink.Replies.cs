@@ -61,7 +61,7 @@ internal sealed partial class RingLink
         for (int i = first; i < record.ExtentCount; i++)
         {
             ReadOnlySpan<byte> bytes = Extent(i);
-            byte[] copy = GC.AllocateUninitializedArray<byte>(bytes.Length);
+            byte[] copy = Payloads.LargeArray.Create(bytes.Length);
             bytes.CopyTo(copy);
             buffers![i - first] = copy;
         }

@@ -52,6 +52,27 @@ public class PoolRunTests : IsolatedProcessTest
     }
 
     [Test]
+    public async Task Large_arguments_that_come_again_and_again_are_not_paid_for_in_fresh_pages()
+    {
+        if (!OperatingSystem.IsLinux())
+            Assert.Ignore("page faults are read from /proc");
+        await using var pool = new WorkerPool(new WorkerPoolOptions { Workers = 1 });
+        byte[] data = new byte[1 << 20];
+        for (int i = 0; i < 100; i++)
+            await pool.RunAsync(static d => d.Length, data, Limit);
+        long before = await pool.RunAsync(PageFaults, Limit);
+        for (int i = 0; i < 100; i++)
+            await pool.RunAsync(static d => d.Length, data, Limit);
+        Assert.That((await pool.RunAsync(PageFaults, Limit) - before) / 100, Is.LessThan(64), "of 256 pages");
+    }
+
+    private static long PageFaults()
+    {
+        string stat = File.ReadAllText("/proc/self/stat");
+        return long.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[7], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    [Test]
     public async Task An_argument_that_cannot_travel_fails_before_a_worker_is_used()
     {
         await using var pool = new WorkerPool(new WorkerPoolOptions { Workers = 1 });
