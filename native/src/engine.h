@@ -62,6 +62,7 @@ typedef struct {
     uint64_t patience;                        // until then, what passes is waited for
     int signal;
     int quiet;
+    long descriptors;                         // how many are open, 0: not known
 } sm_run;
 
 // What sm_fork_setup_engine learnt; a field that is NULL or 0 was not found (yet).
@@ -147,6 +148,7 @@ int sm__copy_code_contents(void);
 int sm__map_code_copies(void);
 int sm__has_code_memory(void);
 void sm__wake(_Atomic int *word);
+long sm__count_descriptors(void);
 int sm__own_descriptors(sm_run *run);
 int sm__revive_all(sm_run *run);
 void sm__rewrite_thread_ids(sm_run *run);

@@ -261,6 +261,7 @@ static int clone_process(sm_run *run)
     unsigned long flags = CLONE_PIDFD | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
     if (run->options->flags & SM_FORK_CLONE_PARENT)
         flags |= CLONE_PARENT;
+    run->descriptors = sm__count_descriptors();      // here, where its name in /proc is known already: a child's would have to be made, and taken apart when it is reaped
     uint64_t start = sm__now();
     long pid = syscall(SYS_clone, flags, NULL, &pidfd, tid, NULL);
     if (pid == 0)
