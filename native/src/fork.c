@@ -21,6 +21,7 @@ static const uint64_t first_pause_ns = 100000, longest_pause_ns = 5000000, least
 static _Atomic int turn;                 // one fork at a time; waited for with a value that is no mutex's
 static _Atomic int foreign_child;        // set in a child of somebody else's fork(2)
 static sm_handshake *handshake;          // shared with the child of the current fork
+static sm_handshake unheard;             // in its place where nobody waits for the child: each process has its own
 
 static void on_foreign_fork(void)
 {
@@ -101,6 +102,37 @@ static void give_turn(void)
 {
     atomic_store(&turn, 0);
     syscall(SYS_futex, &turn, FUTEX_WAKE_PRIVATE, 0x7fffffff, NULL, NULL, 0);
+}
+
+// A parent that needs not hold still until the child has copied code memory, and is not told when the child is whole, has nothing to hear from it.
+static int awaits_child(const sm_run *run)
+{
+    return run->shared != &unheard;
+}
+
+// The page that is shared, if any, is of no use to the next fork: the child of this one still writes to it.
+static void drop_handshake(void)
+{
+    if (handshake)
+        munmap(handshake, sizeof *handshake);
+    handshake = NULL;
+}
+
+static int make_handshake(sm_run *run, int has_code_memory)
+{
+    int outcome;
+    if (!has_code_memory && run->options->flags & SM_FORK_NO_WAIT) {
+        drop_handshake();
+        run->shared = &unheard;
+    }
+    else if (!handshake && (outcome = new_handshake()) < 0) {
+        return outcome;
+    }
+    else {
+        run->shared = handshake;
+    }
+    atomic_store(&run->shared->stage, SM_STAGE_STARTED);
+    return 0;
 }
 
 static void pause_for(uint64_t nanoseconds)
@@ -220,7 +252,7 @@ static void bury(sm_run *run, int pid, int pidfd, int error)
 static int in_parent(sm_run *run, int pid, int pidfd)
 {
     sm_fork_result *result = run->result;
-    int failed = await_child(run, pidfd, SM_STAGE_COPIED);
+    int failed = awaits_child(run) ? await_child(run, pidfd, SM_STAGE_COPIED) : 0;
     result->parked_ns = sm__now() - result->parked_ns;
     sm__release();
     if (failed == 0 && !(run->options->flags & SM_FORK_NO_WAIT))
@@ -235,12 +267,10 @@ static int in_parent(sm_run *run, int pid, int pidfd)
     result->frozen = run->shared->frozen;
     result->owners = run->shared->owners;
     result->child_ns = run->shared->child_ns;
-    if (run->options->flags & SM_FORK_NO_WAIT) {
-        // The child still has to say that it is ready. The next fork must not hear it: it would let its own parent go on too early, or bury a
-        // healthy child for the failure of this one.
-        munmap(handshake, sizeof *handshake);
-        handshake = NULL;
-    }
+    // The child still has to say that it is ready. The next fork must not hear it: it would let its own parent go on too early, or bury a
+    // healthy child for the failure of this one.
+    if (run->options->flags & SM_FORK_NO_WAIT)
+        drop_handshake();
     return pid;
 }
 
@@ -249,8 +279,7 @@ static int in_child(sm_run *run)
     sm__child(run);
     run->result->pid = 0;
     run->result->pidfd = -1;
-    munmap(handshake, sizeof *handshake);           // the parent's next fork uses that page
-    handshake = NULL;
+    drop_handshake();                               // the parent's next fork uses that page
     sm__release();
     return 0;
 }
@@ -305,15 +334,12 @@ int32_t sm_fork(const sm_fork_options *options, sm_fork_result *result)
     int outcome = begin(&run, options, result);
     if (outcome < 0)
         return outcome;
-    if (!handshake && (outcome = new_handshake()) < 0) {
+    if ((outcome = make_handshake(&run, sm__has_code_memory())) < 0) {
         give_turn();
         return outcome;
     }
-    atomic_store(&handshake->stage, SM_STAGE_STARTED);
-    run.shared = handshake;
     if (sm__engine.has_runtime)
         sm__locate_pids();                           // libSystem.Native's appears with the first use of signals
-    sm__has_code_memory();
     syscall(SYS_get_robust_list, 0, &run.robust, &run.robust_size);
     sm__mask_all(&run.mask);
     run.signal = sm__capture_signal();

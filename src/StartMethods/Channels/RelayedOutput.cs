@@ -17,7 +17,7 @@ internal sealed class RelayedOutput : IDisposable
     private readonly int _sink;
     private readonly IOutputTaker? _taker;
     private readonly Lock _gate = new();
-    private readonly byte[] _tail = new byte[TailBytes];
+    private byte[] _tail = []; // most children say nothing there
     private long _total;
     private ReactorWatch? _watch;
     private Deadline? _pause;
@@ -144,6 +144,8 @@ internal sealed class RelayedOutput : IDisposable
 
     private void Remember(ReadOnlySpan<byte> bytes)
     {
+        if (_tail.Length == 0)
+            _tail = new byte[TailBytes];
         foreach (byte b in bytes)
             _tail[_total++ % TailBytes] = b;
     }
