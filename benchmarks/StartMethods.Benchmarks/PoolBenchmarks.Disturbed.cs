@@ -18,9 +18,7 @@ internal sealed partial class PoolBenchmarks
 
     private static IEnumerable<Comparison> SpinningAgainstNone(string where)
     {
-        WorkerPool spinning = NewPool(1), quiet = new(new WorkerPoolOptions { Workers = 1, MinWorkers = 1, MaxSpin = TimeSpan.Zero });
-        for (int i = 0; i < 3000; i++)
-            quiet.RunAsync(static x => x, i).GetAwaiter().GetResult();
+        WorkerPool spinning = NewPool(1), quiet = NewPool(1, spins: false);
         yield return new Comparison
         {
             Name = $"round trip {where}",

@@ -10,9 +10,12 @@ internal sealed partial class PoolBenchmarks : BenchmarkGroup
 
     internal override IEnumerable<Comparison> Comparisons() => RoundTrips().Concat(Rates()).Concat(Payloads()).Concat(Disturbed());
 
-    private static WorkerPool NewPool(int workers = 2)
+    private static WorkerPool NewPool(int workers = 2, bool spins = true)
     {
-        var pool = new WorkerPool(new WorkerPoolOptions { Workers = workers, MinWorkers = workers });
+        var options = new WorkerPoolOptions { Workers = workers, MinWorkers = workers };
+        if (!spins)
+            options.MaxSpin = TimeSpan.Zero;
+        var pool = new WorkerPool(options);
         // Tier-1 code on both sides, as in a process that serves.
         for (int i = 0; i < 3000; i++)
             pool.RunAsync(static x => x, i).GetAwaiter().GetResult();

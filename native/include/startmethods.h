@@ -159,6 +159,9 @@ typedef struct {
     uint32_t processors;           // in, out: on how many this thread may run; 0: not yet asked
     uint64_t slept;                // in, out: how many waits ended in a sleep
     uint64_t spun;                 // in, out: how many waits ended while spinning
+    uint64_t vain_ns;              // in, out: how long it spun for nothing, all in all
+    uint64_t seen_ns;              // in, out: up to when time was counted for the next
+    int64_t credit_ns;             // in, out: how long it may spin for nothing now
 } sm_ring_wait_state;
 
 // A close-on-exec memfd of `size` bytes that can never shrink or grow (the other side could otherwise kill this one by SIGBUS); the caller owns it.

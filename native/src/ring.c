@@ -5,7 +5,8 @@
 //  - it spins only while the other side says that it runs, on another processor than this one (both stacked on one: 107 us instead of 4);
 //  - never where this thread has only one processor;
 //  - no longer than a budget of at most 50 us, which is halved by every wait that was longer than that and doubled by every wait that was not,
-//    so that beside busy neighbours or slow tasks it is soon zero, and comes back when answers come quickly again.
+//    so that beside busy neighbours or slow tasks it is soon zero, and comes back when answers come quickly again;
+//  - in vain for at most 1/64 of the time, whatever the waits are like: a budget that is doubled and halved in turns would else spin before every sleep.
 #include "startmethods.h"
 
 #include <errno.h>
@@ -22,10 +23,13 @@
 
 _Static_assert(sizeof(sm_ring_header) == 256 && offsetof(sm_ring_header, tail) == 128, "the managed side mirrors it");
 _Static_assert(sizeof(sm_ring_watch) == 40, "the managed side mirrors it");
-_Static_assert(sizeof(sm_ring_wait_state) == 56 && offsetof(sm_ring_wait_state, slept) == 40, "the managed side mirrors it");
+_Static_assert(sizeof(sm_ring_wait_state) == 80 && offsetof(sm_ring_wait_state, slept) == 40, "the managed side mirrors it");
 
 #define RECOUNT_PROCESSORS 1024u // waits between two looks at the affinity
 #define SMALLEST_BUDGET_NS 1000u
+#define VAIN_SHARE 64u         // of the time, at most, is spun in vain
+#define MOST_CREDIT_NS 200000  // of vain spinning that was not used: a few full budgets, so that a pause earns no storm
+#define MOST_DEBT_NS 1000000   // is paid off in 64 ms
 
 static inline uint32_t load(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }
 static inline void store(uint32_t *word, uint32_t value) { __atomic_store_n(word, value, __ATOMIC_SEQ_CST); }
@@ -188,6 +192,21 @@ static void adapt(sm_ring_wait_state *state, uint64_t waited)
     }
 }
 
+// Whether a full budget may be spun in vain now. Time earns it, spinning that found nothing uses it; one that was interrupted by others leaves a debt.
+static int may_spin(sm_ring_wait_state *state, uint64_t now)
+{
+    int64_t earned = state->seen_ns == 0 ? MOST_CREDIT_NS : (int64_t)((now - state->seen_ns) / VAIN_SHARE);
+    state->seen_ns = now;
+    state->credit_ns = state->credit_ns + earned > MOST_CREDIT_NS ? MOST_CREDIT_NS : state->credit_ns + earned;
+    return state->credit_ns >= (int64_t)state->spin_ns;
+}
+
+static void spun_in_vain(sm_ring_wait_state *state, uint64_t spun)
+{
+    state->vain_ns += spun;
+    state->credit_ns = state->credit_ns - (int64_t)spun < -MOST_DEBT_NS ? -MOST_DEBT_NS : state->credit_ns - (int64_t)spun;
+}
+
 int32_t sm_ring_wait(sm_ring_wait_state *state)
 {
     if (state->size != sizeof *state || (state->bells < 0 && state->count != 1))
@@ -200,10 +219,13 @@ int32_t sm_ring_wait(sm_ring_wait_state *state)
         return sleep_until_ready(state);
     }
     uint64_t start = now_ns();
-    int32_t result = state->spin_ns > 0 ? spin(state, start + state->spin_ns) : 0;
+    int spins = state->spin_ns > 0 && may_spin(state, start);
+    int32_t result = spins ? spin(state, start + state->spin_ns) : 0;
     if (result != 0) {
         state->spun++;
     } else {
+        if (spins)
+            spun_in_vain(state, now_ns() - start);
         state->slept++;
         result = sleep_until_ready(state);
     }

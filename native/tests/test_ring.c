@@ -138,6 +138,31 @@ static void spinning_is_given_up_when_nothing_comes(void)
     CHECK_EQUAL(10, state.slept);
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+// A budget that every other wait restores: quick answers and slow ones in turn.
+static void spinning_in_vain_takes_a_small_part_of_the_time_whatever_the_waits_are_like(void)
+{
+    sm_ring_header *ring = mapped_pair();
+    sm_ring_watch watch = watch_of(ring);
+    ring->producer_cpu = 4000; // somewhere else
+    sm_ring_wait_state state = state_for(&watch, 50000);
+    state.timeout_ms = 1;
+    uint64_t start = now_ns();
+    for (int i = 0; i < 400; i++) {
+        state.spin_ns = 50000;
+        CHECK_EQUAL(0, sm_ring_wait(&state));
+    }
+    uint64_t elapsed = now_ns() - start;
+    CHECK(state.vain_ns > 0 || state.processors == 1);
+    CHECK(state.vain_ns < elapsed / 64 + 5 * 1000 * 1000); // 20 ms without the bound; 5 ms for being interrupted
+}
+
 static void a_producer_is_told_when_there_is_room_again(void)
 {
     sm_ring_header *ring = mapped_pair();
@@ -155,6 +180,7 @@ int main(void)
         CASE(discarded_pages_read_as_zero),
         CASE(a_bell_wakes_the_one_who_waits_for_many_and_a_timeout_is_kept),
         CASE(spinning_is_given_up_when_nothing_comes),
+        CASE(spinning_in_vain_takes_a_small_part_of_the_time_whatever_the_waits_are_like),
         CASE(a_producer_is_told_when_there_is_room_again),
     };
     return sm_run_tests(cases, sizeof cases / sizeof *cases);

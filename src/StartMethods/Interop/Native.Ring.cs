@@ -29,6 +29,9 @@ internal unsafe struct RingWaitState
     internal uint Processors;
     internal ulong Slept;
     internal ulong Spun;
+    internal ulong VainNanoseconds;
+    internal ulong SeenNanoseconds;
+    internal long CreditNanoseconds;
 }
 
 internal static unsafe partial class Native

@@ -78,15 +78,17 @@ internal sealed class MemoryArrayContent(Type type, int elementSize) : Content(t
 /// <summary>An array of structures with references in them, bools and the like.</summary>
 internal sealed class ValueArrayContent<T>(Type type) : Content(type)
 {
-    internal override void Write(GraphWriter writer, object value, int id)
+    internal override void Write(GraphWriter writer, object value, int id) => WriteElements(writer, (T[])value);
+
+    /// <summary>An array header, and each element with its place in the path.</summary>
+    internal static void WriteElements(GraphWriter writer, ReadOnlySpan<T> elements)
     {
-        var array = (T[])value;
         Codec<T> codec = Codecs.Typed<T>();
-        writer.WriteArrayHeader(array.Length);
-        for (int i = 0; i < array.Length; i++)
+        writer.WriteArrayHeader(elements.Length);
+        for (int i = 0; i < elements.Length; i++)
         {
             writer.Path?.EnterIndex(i);
-            codec.Write(writer, array[i]);
+            codec.Write(writer, elements[i]);
             writer.Path?.Leave();
         }
     }

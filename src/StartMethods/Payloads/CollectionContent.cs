@@ -73,14 +73,7 @@ internal sealed class ListContent<T>(Type type) : CollectionContent(type, null)
             writer.WriteBinary(MemoryElements<T>.Bytes(items));
             return;
         }
-        Codec<T> codec = Codecs.Typed<T>();
-        writer.WriteArrayHeader(items.Length);
-        for (int i = 0; i < items.Length; i++)
-        {
-            writer.Path?.EnterIndex(i);
-            codec.Write(writer, items[i]);
-            writer.Path?.Leave();
-        }
+        ValueArrayContent<T>.WriteElements(writer, items);
     }
 
     internal override void ReadItems(GraphReader reader, object value)

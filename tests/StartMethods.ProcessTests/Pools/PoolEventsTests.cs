@@ -43,21 +43,11 @@ public class PoolEventsTests : IsolatedProcessTest
         }
     }
 
-    private static IEnumerable<string> Methods => StartMethod.Supported.Select(method => method.Name);
-
-    [TestCaseSource(nameof(Methods))]
+    [TestCaseSource(typeof(PoolMethods), nameof(PoolMethods.All))]
     public async Task Events_of_the_named_sources_come_back_with_their_worker_and_their_values(string method)
     {
-        string[] heard = method == "fork"
-            ? await ChildProcess.RunAsync(static () => HeardAsync(StartMethod.Fork), new ChildOptions { Method = StartMethod.Spawn }, Limit)
-            : await InServerAsync(method);
+        string[] heard = await PoolMethods.RunAsync(method, HeardAsync, Limit);
         Assert.That(heard, Is.EqualTo(new[] { "True True 1 Step 7 of seven Informational number=7 name=seven", "True True 3 text=last Error text=last" }));
-    }
-
-    private static async Task<string[]> InServerAsync(string method)
-    {
-        await using ForkServer? server = method == "forkserver" ? new ForkServer() : null;
-        return await HeardAsync(server ?? StartMethod.Get(method));
     }
 
     private static async Task<string[]> HeardAsync(StartMethod method)

@@ -69,10 +69,7 @@ public class PoolFailureTests : IsolatedProcessTest
     [TestCaseSource(nameof(Table))]
     public async Task A_failure_at_any_stage_is_told_to_its_caller_and_the_pool_stays_usable(Failure how, Stage stage, string method)
     {
-        // A test host has threads of others, which a fork could not take along: what forks is an application of its own.
-        string told = method == "fork"
-            ? await ChildProcess.RunAsync(() => Told(how, stage, method), new ChildOptions { Method = StartMethod.Spawn }, Limit)
-            : await Told(how, stage, method);
+        string told = await PoolMethods.RunAsync(method, method => Told(how, stage, method), Limit);
         Assert.That(told, how switch
         {
             Failure.Crash => Is.EqualTo(IsPortable ? "crashed: exit 137" : "crashed: killed by SIGKILL"),
@@ -82,11 +79,9 @@ public class PoolFailureTests : IsolatedProcessTest
     }
 
     /// <summary>One row of the table: what the caller is told. The pool has run another task after that.</summary>
-    private static async Task<string> Told(Failure how, Stage stage, string method)
+    private static async Task<string> Told(Failure how, Stage stage, StartMethod method)
     {
-        // A server of the test's own: the shared one lives as long as the application, which would be something left behind here.
-        await using ForkServer? server = method == "forkserver" ? new ForkServer() : null;
-        await using var pool = new WorkerPool(new WorkerPoolOptions { Workers = 1, Serializer = new FailingSerializer(), Method = server ?? StartMethod.Get(method) });
+        await using var pool = new WorkerPool(new WorkerPoolOptions { Workers = 1, Serializer = new FailingSerializer(), Method = method });
         string told;
         try
         {

@@ -9,23 +9,13 @@ namespace StartMethods.ProcessTests;
 /// <summary>Sockets, files and pipes travel to workers that run already, and back; and whatever becomes of a task, nobody keeps a duplicate.</summary>
 public class PoolHandleTests : IsolatedProcessTest
 {
-    private static IEnumerable<string> Methods => StartMethod.Supported.Select(method => method.Name);
-
     /// <summary>How many descriptors of this process stand for a file. (All together says nothing: the runtime opens some of its own, for instance to read line numbers for a stack trace.)</summary>
     private static int DescriptorsOf(string path) => Directory.GetFileSystemEntries("/proc/self/fd").Count(entry => new FileInfo(entry).LinkTarget == path);
 
-    private static async Task<T> WithAsync<T>(string method, Func<StartMethod, Task<T>> scenario)
-    {
-        if (method == "fork")
-            return await ChildProcess.RunAsync(() => scenario(StartMethod.Fork), new ChildOptions { Method = StartMethod.Spawn }, Limit);
-        await using ForkServer? server = method == "forkserver" ? new ForkServer() : null;
-        return await scenario(server ?? StartMethod.Get(method));
-    }
-
-    [TestCaseSource(nameof(Methods))]
+    [TestCaseSource(typeof(PoolMethods), nameof(PoolMethods.All))]
     public async Task Handles_of_every_kind_reach_a_worker_that_runs_and_the_caller_may_close_his_at_once(string method)
     {
-        string[] told = await WithAsync(method, static async method =>
+        string[] told = await PoolMethods.RunAsync(method, static async method =>
         {
             await using var pool = new WorkerPool(new WorkerPoolOptions { Workers = 1, Method = method });
             int worker = await pool.RunAsync(static () => Environment.ProcessId);
@@ -65,7 +55,7 @@ public class PoolHandleTests : IsolatedProcessTest
             {
                 File.Delete(path);
             }
-        });
+        }, Limit);
         Assert.That(told, Is.EqualTo(new[] { "a file", "file", "42", "-1", "a socket", "True" }));
     }
 
@@ -79,10 +69,10 @@ public class PoolHandleTests : IsolatedProcessTest
         return (one, await listener.AcceptAsync(Limit));
     }
 
-    [TestCaseSource(nameof(Methods))]
+    [TestCaseSource(typeof(PoolMethods), nameof(PoolMethods.All))]
     public async Task Handles_come_back_and_the_worker_keeps_none(string method)
     {
-        string[] told = await WithAsync(method, static async method =>
+        string[] told = await PoolMethods.RunAsync(method, static async method =>
         {
             await using var pool = new WorkerPool(new WorkerPoolOptions { Workers = 1, Method = method });
             int before = await pool.RunAsync(DescriptorsOf, "/dev/null"), own = DescriptorsOf("/dev/null");
@@ -94,7 +84,7 @@ public class PoolHandleTests : IsolatedProcessTest
             Array.ForEach(many, static handle => handle.Dispose());
             await Task.WhenAll(Enumerable.Range(0, 300).Select(async _ => (await pool.RunAsync(static () => File.OpenHandle("/dev/null"))).Dispose()));
             return new[] { whose, many.Length.ToString(null, null), $"{await pool.RunAsync(DescriptorsOf, "/dev/null") - before} more there, {DescriptorsOf("/dev/null") - own} more here" };
-        });
+        }, Limit);
         Assert.That(told, Is.EqualTo(new[] { "True", "200", "0 more there, 0 more here" }));
     }
 

@@ -19,21 +19,10 @@ public class PoolOutputTests : IsolatedProcessTest
         Thread.Sleep(Timeout.Infinite);
     }
 
-    private static IEnumerable<string> Methods => StartMethod.Supported.Select(method => method.Name);
-
-    /// <summary>Runs a scenario with workers of one start method; what forks is an application of its own.</summary>
-    private static async Task<T> WithAsync<T>(string method, Func<StartMethod, Task<T>> scenario)
-    {
-        if (method == "fork")
-            return await ChildProcess.RunAsync(() => scenario(StartMethod.Fork), new ChildOptions { Method = StartMethod.Spawn }, Limit);
-        await using ForkServer? server = method == "forkserver" ? new ForkServer() : null;
-        return await scenario(server ?? StartMethod.Get(method));
-    }
-
-    [TestCaseSource(nameof(Methods))]
+    [TestCaseSource(typeof(PoolMethods), nameof(PoolMethods.All))]
     public async Task Lines_of_four_workers_come_whole_in_order_and_with_their_worker(string method)
     {
-        Said[] said = await WithAsync(method, static async method =>
+        Said[] said = await PoolMethods.RunAsync(method, static async method =>
         {
             var lines = new ConcurrentQueue<Said>();
             await using (var pool = new WorkerPool(new WorkerPoolOptions { Workers = 4, MinWorkers = 4, Method = method, Name = "four", Output = line => lines.Enqueue(Of(line)) }))
@@ -45,7 +34,7 @@ public class PoolOutputTests : IsolatedProcessTest
                 }, task)));
             }
             return lines.ToArray();
-        });
+        }, Limit);
         Assert.That(said, Has.Length.EqualTo(1000), "every line, when the pool has been disposed of");
         Assert.Multiple(() =>
         {
@@ -64,10 +53,10 @@ public class PoolOutputTests : IsolatedProcessTest
         });
     }
 
-    [TestCaseSource(nameof(Methods))]
+    [TestCaseSource(typeof(PoolMethods), nameof(PoolMethods.All))]
     public async Task What_a_worker_wrote_before_it_was_killed_comes_the_piece_of_a_line_too(string method)
     {
-        (Said[] said, string error) = await WithAsync(method, static async method =>
+        (Said[] said, string error) = await PoolMethods.RunAsync(method, static async method =>
         {
             var lines = new ConcurrentQueue<Said>();
             string error = "none";
@@ -90,7 +79,7 @@ public class PoolOutputTests : IsolatedProcessTest
                 }
             }
             return (lines.ToArray(), error);
-        });
+        }, Limit);
         Assert.That(said.Where(line => line.Stream == WorkerStream.Output).Select(line => (line.Text, line.IsComplete)),
             Is.EqualTo(Enumerable.Range(0, 300).Select(i => (i.ToString(CultureInfo.InvariantCulture), true)).Append(("half a line", false))));
         Assert.That(said.Where(line => line.Stream == WorkerStream.Error).Select(line => (line.Text, line.IsComplete)), Is.EqualTo(new[] { ("the last error", true), ("and half a li", false) }));

@@ -25,7 +25,7 @@ public sealed class RingTests : IDisposable
 
     [Test]
     public unsafe void The_structures_of_the_header_have_the_same_sizes_here() => Assert.That(
-        (sizeof(RingWatch), sizeof(RingWaitState), sizeof(RingRecord), sizeof(RingExtent), (int)RingField()), Is.EqualTo((40, 56, RingRecord.Size, RingExtent.Size, RingRecord.StateOffset)));
+        (sizeof(RingWatch), sizeof(RingWaitState), sizeof(RingRecord), sizeof(RingExtent), (int)RingField()), Is.EqualTo((40, 80, RingRecord.Size, RingExtent.Size, RingRecord.StateOffset)));
 
     private static unsafe nint RingField()
     {
