@@ -107,13 +107,14 @@ internal sealed class ForkBenchmarks : BenchmarkGroup
     {
         using var subject = ForkSubject.Start("start", megabytes, mappings, threads);
         using var c = SameShape("exit", subject, threads);
+        using var huge = megabytes >= 256 ? ForkSubject.Start("start-huge", megabytes, mappings, threads) : null;
         using var all = threads > 0 ? ForkSubject.Start("start-all", megabytes, mappings, threads) : null;
         yield return new Comparison
         {
             Name = $"fork: start → exit → reaped, {shape}",
             Subject = subject.As("Posix.Fork + Exit + Wait"),
             Reference = c?.As("C fork + exit + reaped, same memory, VMAs and threads"),
-            Others = [all?.As("the same with ForkThreads.All")],
+            Others = [all?.As("the same with ForkThreads.All"), huge?.As("the same with ForkOptions.HugePages")],
             Rounds = 6,
             SamplesPerRound = 10,
             Warmup = 2,

@@ -13,7 +13,8 @@ namespace StartMethods.Benchmarks;
 /// </summary>
 internal static partial class ForkSubject
 {
-    private static readonly ForkOptions Runtime = new() { Policy = UnsafeForkPolicy.Allow }, All = new() { Policy = UnsafeForkPolicy.Allow, Threads = ForkThreads.All };
+    private static readonly ForkOptions Runtime = new() { Policy = UnsafeForkPolicy.Allow }, All = new() { Policy = UnsafeForkPolicy.Allow, Threads = ForkThreads.All },
+        Huge = new() { Policy = UnsafeForkPolicy.Allow, HugePages = true };
 
     internal static ReferenceProgram Start(string mode, int megabytes = 0, int mappings = 0, int threads = 0) => ReferenceProgram.Own("subject", mode, $"{megabytes}", $"{mappings}", $"{threads}");
 
@@ -38,6 +39,7 @@ internal static partial class ForkSubject
     {
         "start" => () => Start(Runtime),
         "start-all" => () => Start(All),
+        "start-huge" => () => Start(Huge),
         "run" => RunFunction,
         "child" => FirstInstruction,
         "rate" => Rate,

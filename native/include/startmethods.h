@@ -386,6 +386,8 @@ SM_API int32_t sm_circumstances_take(const char *directory, sm_circumstances *ta
 SM_API int32_t sm_circumstances_become(const sm_circumstances *wanted, uint32_t *step);
 // Gives memory that was freed back to the system, where the C library can: malloc_trim(3).
 SM_API void sm_memory_trim(void);
+// Puts what is used of the heap on huge pages of 2 MB: MADV_COLLAPSE, Linux 6.1. Returns their bytes; -ENOTSUP: there are none here.
+SM_API int64_t sm_memory_collapse(void);
 // Makes "A=1\0B=2\0" the whole environment that the C library knows. Not thread-safe: only before others run.
 SM_API int32_t sm_environment_replace(const char *block, uint64_t length);
 

@@ -5,9 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -78,13 +75,6 @@ int32_t sm_circumstances_become(const sm_circumstances *wanted, uint32_t *step)
         umask((mode_t)wanted->mask);
     *step = SM_BECOME_LIMITS;
     return set_limits(wanted);
-}
-
-void sm_memory_trim(void)
-{
-#ifdef __GLIBC__
-    malloc_trim(0);
-#endif
 }
 
 int32_t sm_environment_replace(const char *block, uint64_t length)

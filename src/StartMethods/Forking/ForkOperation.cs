@@ -42,6 +42,8 @@ internal static class ForkOperation
                 throw new StartMethodException("fork: another thread has forked this process meanwhile, and this is the child, where this thread lives on");
             ForkSafety.Check(options.Policy);
             ForkCanary.Decide(request);
+            if (options.HugePages)
+                _ = Native.MemoryCollapse();
             t_isForking = true;
             try
             {

@@ -44,8 +44,4 @@ internal static partial class Native
 
     [LibraryImport(Library, EntryPoint = "sm_environment_replace")]
     internal static partial int EnvironmentReplace(ReadOnlySpan<byte> block, ulong length);
-
-    /// <summary>Gives memory that native code has freed back to the system: malloc_trim(3).</summary>
-    [LibraryImport(Library, EntryPoint = "sm_memory_trim")]
-    internal static partial void MemoryTrim();
 }

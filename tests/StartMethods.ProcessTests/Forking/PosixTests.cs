@@ -9,6 +9,15 @@ public class PosixTests : ForkTests
     [Test]
     public async Task What_the_console_had_buffered_is_written_once() => Assert.That(await Run("fork-console"), Is.EqualTo("once child parent"));
 
+    /// <summary>Where the kernel can: Linux 6.1, transparent huge pages not switched off. Elsewhere the option does nothing.</summary>
+    [Test]
+    public async Task A_heap_can_be_put_on_huge_pages_before_the_fork()
+    {
+        const string file = "/sys/kernel/mm/transparent_hugepage/enabled";
+        bool can = Environment.OSVersion.Version >= new Version(6, 1) && File.Exists(file) && !File.ReadAllText(file).Contains("[never]", StringComparison.Ordinal);
+        Assert.That(await Run("fork-huge-pages"), Does.StartWith($"exit 0, parent whole: True, on huge pages: {(can ? "most" : "")}"));
+    }
+
     [TestCase("posix", "exit 0")]
     [TestCase("method", "5")]
     public async Task A_child_does_not_run_its_parents_exit_handlers(string how, string result) => Assert.That(await Run("fork-exit-handlers", how), Is.EqualTo($"{result}\nhandler"));

@@ -29,6 +29,7 @@ internal static partial class ForkVerbs
         verbs["fork-finalizer"] = _ => Now(InFinalizer);
         verbs["fork-at-exit"] = arguments => AtExit(arguments[0]);
         verbs["fork-mapped-memory"] = _ => Now(MappedMemory);
+        verbs["fork-huge-pages"] = _ => Now(OnHugePages);
         verbs["fork-crash-dumps"] = _ => Now(() => Refused(null));
         verbs["fork-pty"] = _ => Now(Pty);
         verbs["fork-console"] = _ => Now(BufferedConsole);
