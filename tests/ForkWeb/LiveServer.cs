@@ -44,7 +44,7 @@ internal static class LiveServer
         internal string Times(string name, Func<ForkMeasures, TimeSpan> select)
         {
             double[] times = [.. Measures.Select(m => select(m).TotalMilliseconds).Order()];
-            return times.Length == 0 ? "no time" : $"{name} p50 {times[times.Length / 2]:F2} p99 {times[(int)(times.Length * .99)]:F2} ms";
+            return times.Length == 0 ? "no time" : $"{name} p50 {times[times.Length / 2]:F2} p90 {times[(int)(times.Length * .9)]:F2} p99 {times[(int)(times.Length * .99)]:F2} most {times[^1]:F2} ms";
         }
     }
 
