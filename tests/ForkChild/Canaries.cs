@@ -9,7 +9,7 @@ namespace StartMethods.ForkChild;
 /// <summary>The child that is sent ahead of a process's first fork: again and again, where a process sends one.</summary>
 internal static class Canaries
 {
-    private static readonly ForkRequest Request = ForkCanary.RequestFor(new ForkRequest { Flags = Enum.Parse<ForkFlags>(Environment.GetEnvironmentVariable("FORKCHILD_FLAGS") ?? "None") });
+    private static readonly ForkRequest Request = ForkCanary.RequestFor(ForkLoop.Request);
 
     internal static readonly Dictionary<string, Func<int, string?>> All = new()
     {
@@ -20,8 +20,7 @@ internal static class Canaries
 
     private static string? Whole()
     {
-        using CanarySteps steps = new();
-        string wrong = ForkCanary.Run(Request, steps.All(), ForkCanary.Patience);
+        string wrong = ForkCanary.Judge(ForkLoop.Request);
         return wrong.Length == 0 ? null : wrong;
     }
 

@@ -9,7 +9,7 @@ namespace StartMethods.Forking;
 /// </summary>
 internal sealed class CanarySteps : IDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(4);
     private readonly ManualResetEventSlim _isReady = new(false, spinCount: 0), _called = new(false, spinCount: 0), _answered = new(false, spinCount: 0);
     private readonly Thread _partner;
     private Action? _call;
@@ -21,6 +21,9 @@ internal sealed class CanarySteps : IDisposable
         _partner.UnsafeStart();
         _isReady.Wait();
     }
+
+    /// <summary>The native id of the thread that must live on.</summary>
+    internal int PartnerId { get; private set; }
 
     internal IReadOnlyList<CanaryStep> All() =>
     [
@@ -47,6 +50,7 @@ internal sealed class CanarySteps : IDisposable
 
     private void BePartner()
     {
+        PartnerId = Native.ThreadId();
         _isReady.Set();
         while (true)
         {

@@ -15,7 +15,7 @@ internal static class ForkCanary
     /// <summary>The AppContext switch with which an application does without it.</summary>
     internal const string SkipSwitch = "StartMethods.SkipForkCanary";
 
-    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private const int Passed = 0, Failed = 1;
     private const int NoSuchChild = 10, ProtocolError = 71, TimedOut = 110;
@@ -37,18 +37,7 @@ internal static class ForkCanary
         if (s_isDecided || (AppContext.TryGetSwitch(SkipSwitch, out bool isSkipped) && isSkipped))
             return;
         long start = Stopwatch.GetTimestamp();
-        string reason;
-        using (CanarySteps steps = new())
-        {
-            try
-            {
-                reason = Run(RequestFor(request), steps.All(), Patience);
-            }
-            catch (StartMethodException e) when (e.ErrorNumber is NoSuchChild or ProtocolError or TimedOut)
-            {
-                reason = e.Message.Split(": ", 2)[1]; // it died, or could not get its threads back: that is an answer too
-            }
-        }
+        string reason = Judge(request);
         s_reason = reason.Length > 0 ? reason : null;
         s_isDecided = true;
         if (LibraryEventSource.Log.IsEnabled())
@@ -57,9 +46,31 @@ internal static class ForkCanary
             throw new StartMethodNotSupportedException($"fork: {reason}. StartMethod.Spawn works everywhere.");
     }
 
+    /// <summary>Sends a canary, and another where that was not whole.</summary>
+    /// <returns>What is wrong; empty where nothing is.</returns>
+    internal static string Judge(ForkRequest request)
+    {
+        using CanarySteps steps = new();
+        ForkRequest plain = request with { KeptSockets = [], Threads = [new ThreadPolicy { ThreadId = steps.PartnerId, Action = ThreadPolicy.Revive }] };
+        string reason = Attempt(RequestFor(plain), steps);
+        return reason.Length > 0 ? Attempt(plain, steps) : reason; // whoever was left behind may have held what it needed: once more, as a child proper
+    }
+
+    private static string Attempt(ForkRequest request, CanarySteps steps)
+    {
+        try
+        {
+            return Run(request, steps.All(), Patience);
+        }
+        catch (StartMethodException e) when (e.ErrorNumber is NoSuchChild or ProtocolError or TimedOut)
+        {
+            return e.Message.Split(": ", 2)[1]; // it died, or could not get its threads back: that is an answer too
+        }
+    }
+
     /// <summary>The fork of a canary, where the application wants to fork so. It is worth a wait for a moment at which every thread that might run the application's code can be left behind.</summary>
     internal static ForkRequest RequestFor(ForkRequest request) =>
-        request with { Flags = request.Flags | ForkFlags.Canary, KeptSockets = [], QuietTime = TimeSpan.FromMilliseconds(100) };
+        request with { Flags = request.Flags | ForkFlags.Canary, QuietTime = TimeSpan.FromMilliseconds(100) };
 
     /// <summary>Forks a child that takes one step after the other; ends and reaps it if it does not in time.</summary>
     /// <returns>What is wrong; empty where nothing is.</returns>
