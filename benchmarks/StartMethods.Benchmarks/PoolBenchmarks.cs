@@ -10,9 +10,9 @@ internal sealed partial class PoolBenchmarks : BenchmarkGroup
 
     internal override IEnumerable<Comparison> Comparisons() => RoundTrips().Concat(Rates()).Concat(Payloads()).Concat(Disturbed());
 
-    private static WorkerPool NewPool(int workers = 2, bool spins = true)
+    private static WorkerPool NewPool(int workers = 2, bool spins = true, StartMethod? method = null)
     {
-        var options = new WorkerPoolOptions { Workers = workers, MinWorkers = workers };
+        var options = new WorkerPoolOptions { Workers = workers, MinWorkers = workers, Method = method };
         if (!spins)
             options.MaxSpin = TimeSpan.Zero;
         var pool = new WorkerPool(options);
@@ -144,7 +144,7 @@ internal sealed partial class PoolBenchmarks : BenchmarkGroup
                 Floor = 0.5,
                 Goal = 0.8,
                 SamplesPerRound = megabytes == 1 ? 20 : 3,
-                Warmup = 3,
+                Warmup = megabytes == 1 ? 60 : 3, // until the memory of small ones is used again, as in a process that serves
             };
         }
         pool.DisposeAsync().AsTask().GetAwaiter().GetResult();
