@@ -161,6 +161,13 @@ static int must_pass(const sm_run *run, const sm_slot *slot)
     return slot->passing && sm__now() < run->patience;
 }
 
+// One of our own that is at work on what parent and child share (workers' rings, pipes): its copy would do that work again, for the parent. It soon rests. Those that
+// belong to a child are named "StartMethods C…".
+static int works_for_parent(const sm_run *run, const sm_slot *slot)
+{
+    return slot->kind == SM_THREAD_LIBRARY && slot->managed && !slot->parked && strncmp(slot->name, "StartMethods C", 14) != 0 && sm__now() < run->patience;
+}
+
 // A thread that is about to note its id in a lock, or to compare it with the one in there, has read it already: in the child it would write, or expect, the
 // id that it had in the parent, and the lock could never be released there. So nobody is caught in one of these functions with its own id in a
 // register. (Of a thread that does nothing but take a lock and release it, one fork in 1,500 was lost.)
@@ -184,6 +191,10 @@ int sm__judge(sm_run *run)
         slot->action = action_of(slot, run->options);
         if (must_pass(run, slot)) {
             blame(run->result, slot, "is being born or ends");
+            return SM_MOMENT_BAD;
+        }
+        if (works_for_parent(run, slot)) {
+            blame(run->result, slot, "is at work");
             return SM_MOMENT_BAD;
         }
         if (handles_lock(run, slot)) {

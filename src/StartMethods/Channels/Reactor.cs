@@ -1,5 +1,6 @@
-using StartMethods.Interop;
 using System.Runtime.InteropServices;
+using StartMethods.Interop;
+using StartMethods.Threads;
 
 namespace StartMethods.Channels;
 
@@ -131,13 +132,16 @@ internal sealed class Reactor
     private unsafe void Run()
     {
         ReactorEvent* events = stackalloc ReactorEvent[Batch];
+        ForkPause pause = ForkPause.Current;
         while (!_retired)
         {
             int count = Native.ReactorWait(_epoll.Number, _processId, events, Batch);
             if (count < 0)
                 return; // EOWNERDEAD: a forked copy of this thread; EBADF: the epoll was closed by ResetAfterFork
+            pause.BeginWork();
             for (int i = 0; i < count && !_retired; i++)
                 Dispatch(events[i].Key);
+            pause.EndWork();
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using StartMethods.Interop;
+using StartMethods.Threads;
 
 namespace StartMethods.Forking;
 
@@ -29,7 +30,20 @@ internal static class ForkEngine
             kept[i] = (int)request.KeptSockets[i].DangerousGetHandle();
         ThreadPolicy[] policies = [.. request.Threads];
         NativeForkResult result = default;
-        int pid = request.IsRehearsal ? 0 : Native.Fork(request.Flags, Microseconds(request.Deadline), Microseconds(request.QuietTime), kept, policies, out result);
+        ForkPause pause = ForkPause.Current;
+        pause.BeginFork();
+        int pid = -1;
+        try
+        {
+            pid = request.IsRehearsal ? 0 : Native.Fork(request.Flags, Microseconds(request.Deadline), Microseconds(request.QuietTime), kept, policies, out result);
+        }
+        finally
+        {
+            if (pid != 0 || request.IsRehearsal)
+                pause.EndFork();
+            else
+                ForkPause.ResetAfterFork();
+        }
         if (pid < 0)
             throw Failure(-pid, result);
         if (pid == 0)

@@ -1,4 +1,5 @@
 using StartMethods.Interop;
+using StartMethods.Threads;
 
 namespace StartMethods.Pools;
 
@@ -22,10 +23,16 @@ internal sealed partial class PoolCore
 
     private void Loop()
     {
+        ForkPause pause = ForkPause.Current;
         try
         {
             while (!_finished)
-                _waiter.Wait(Turn());
+            {
+                pause.BeginWork();
+                int rest = Turn();
+                pause.EndWork();
+                _waiter.Wait(rest);
+            }
         }
         finally
         {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using StartMethods.Diagnostics;
+using StartMethods.Threads;
 
 namespace StartMethods.Pools;
 
@@ -100,8 +101,10 @@ internal sealed class PoolOutput(WorkerPoolOptions options, string pool)
 
     private void HandOver()
     {
+        ForkPause pause = ForkPause.Current;
         while (TryNext(out object? item))
         {
+            pause.BeginWork();
             try
             {
                 if (item is WorkerLine line)
@@ -114,6 +117,7 @@ internal sealed class PoolOutput(WorkerPoolOptions options, string pool)
                 PoolTelemetry.Log.HandlerFailed(pool, e.ToString());
             }
             Volatile.Write(ref _handling, 0);
+            pause.EndWork();
         }
         _completed.TrySetResult();
     }

@@ -53,6 +53,27 @@ public class PoolOutputTests : IsolatedProcessTest
         });
     }
 
+    /// <summary>A forked worker shares its siblings' pipes, and a copy of the thread that reads them must not read there. Without the pause of that thread lines were lost in three runs of five.</summary>
+    [TestCaseSource(typeof(PoolMethods), nameof(PoolMethods.All))]
+    public async Task No_line_is_lost_while_workers_are_started_beside_those_that_write(string method)
+    {
+        int[] counts = await PoolMethods.RunAsync(method, static async method =>
+        {
+            int lines = 0;
+            await using (var pool = new WorkerPool(new WorkerPoolOptions { Workers = 3, MinWorkers = 3, MaxTasksPerWorker = 1, Method = method, Output = _ => Interlocked.Increment(ref lines) }))
+            {
+                await Task.WhenAll(Enumerable.Range(0, 30).Select(_ => pool.RunAsync(static () =>
+                {
+                    string line = new('x', 2000);
+                    for (int i = 0; i < 300; i++)
+                        Console.WriteLine(line);
+                })));
+            }
+            return new[] { lines };
+        }, Limit);
+        Assert.That(counts[0], Is.EqualTo(30 * 300));
+    }
+
     [TestCaseSource(typeof(PoolMethods), nameof(PoolMethods.All))]
     public async Task What_a_worker_wrote_before_it_was_killed_comes_the_piece_of_a_line_too(string method)
     {
