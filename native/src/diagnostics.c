@@ -5,7 +5,6 @@
 #include "engine.h"
 
 #include <string.h>
-#include <sys/uio.h>
 
 enum { LONGEST_NAME = 256, MOST_NAMES = 8, WANTED_NAMES = 3, WINDOW = 65536 };
 static const int64_t most_searched = 256 << 20;
@@ -13,13 +12,6 @@ static const int64_t most_searched = 256 << 20;
 typedef struct { char *place; int length; char text[LONGEST_NAME]; } noted_name;
 static noted_name names[MOST_NAMES];
 static int name_count;
-
-// What another thread, or a wrong guess, has unmapped meanwhile is no crash.
-static ssize_t peek(const char *address, void *buffer, size_t size)
-{
-    struct iovec local = { buffer, size }, remote = { (void *)address, size };
-    return syscall(SYS_process_vm_readv, syscall(SYS_getpid), &local, 1, &remote, 1, 0);
-}
 
 // "PID-KEY" and one of the ends, with its terminating zero: how long; else 0.
 static int rest_length(const char *at, const char *end, int process)
@@ -81,7 +73,7 @@ static void search(const sm_mapping *mapping, int process)
     static char window[WINDOW];
     for (char *at = mapping->start; at < mapping->end && name_count < WANTED_NAMES; at += WINDOW - 2 * LONGEST_NAME) {
         size_t size = (size_t)(mapping->end - at) < WINDOW ? (size_t)(mapping->end - at) : WINDOW;
-        if (peek(at, window, size) == (ssize_t)size)
+        if (sm__peek(at, window, size))
             search_window(window, size, at, process);
     }
 }
@@ -110,6 +102,6 @@ void sm__forget_diagnostics(void)
 {
     char now[LONGEST_NAME];
     for (int i = 0; i < name_count; i++)
-        if (peek(names[i].place, now, (size_t)names[i].length) == names[i].length && memcmp(now, names[i].text, (size_t)names[i].length) == 0)
+        if (sm__peek(names[i].place, now, (size_t)names[i].length) && memcmp(now, names[i].text, (size_t)names[i].length) == 0)
             *names[i].place = 0;
 }

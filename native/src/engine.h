@@ -130,6 +130,7 @@ void sm__forget_diagnostics(void);
 
 // ranges.c: the memory map, without libc
 int sm__read_ranges(void);
+int sm__peek(const void *address, void *buffer, size_t size);
 typedef struct { char *start, *end; uint64_t offset, inode; unsigned char read, write, execute, shared, code, heap, managed; } sm_mapping;
 extern sm_mapping sm__mappings[SM_MAX_RANGES];
 extern int sm__mapping_count;

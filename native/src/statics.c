@@ -3,24 +3,16 @@
 // collection moves anything meanwhile.
 #include "engine.h"
 
-#include <sys/uio.h>
-
 enum { METHOD_TABLE = 0, COMPONENTS = 8, ELEMENTS = 16 };   // of an array of references; the description has the last two as Array's
 
 static int place_outer = -1, place_inner = -1;
 
 // A thread may end meanwhile, and its memory with it.
-static int peek(const void *address, void *buffer, size_t size)
-{
-    struct iovec local = { buffer, size }, remote = { (void *)address, size };
-    return syscall(SYS_process_vm_readv, syscall(SYS_getpid), &local, 1, &remote, 1, 0) == (ssize_t)size;
-}
-
 static char *array_of(const char *thread)
 {
     char *data, *array;
-    return sm__engine.thread_statics >= 0 && peek(thread + sm__engine.thread_statics, &data, sizeof data) && data
-        && peek(data + sm__engine.static_arrays, &array, sizeof array) ? array : NULL;
+    return sm__engine.thread_statics >= 0 && sm__peek(thread + sm__engine.thread_statics, &data, sizeof data) && data
+        && sm__peek(data + sm__engine.static_arrays, &array, sizeof array) ? array : NULL;
 }
 
 static uint32_t length_of(const char *array)

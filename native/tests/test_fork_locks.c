@@ -71,25 +71,46 @@ static void *write_for_ever(void *argument)
     return argument;
 }
 
-static void a_revived_thread_releases_the_recursive_lock_that_it_held(void)
+static void use_recursive(void)
 {
-    set_up();
-    for (int i = 0; i < 2; i++)
-        start(lock_for_ever, NULL);
-    for (int round = 0; round < 30; round++) {
+    pthread_mutex_lock(&recursive);
+    pthread_mutex_unlock(&recursive);
+}
+
+static void use_torn(void)
+{
+    pthread_mutex_lock(&torn.lock);
+    pthread_mutex_unlock(&torn.lock);
+}
+
+static void use_written(void)
+{
+    pthread_rwlock_wrlock(&written);
+    pthread_rwlock_unlock(&written);
+}
+
+static void every_child_can(void (*use)(void), int rounds)
+{
+    for (int round = 0; round < rounds; round++) {
         int pid = do_fork(SM_FORK_REVIVE_ALL, 2000000);
         if (pid == 0) {
             alarm(10);
-            for (int i = 0; i < 3; i++) {
-                pthread_mutex_lock(&recursive);
-                pthread_mutex_unlock(&recursive);
-            }
+            for (int i = 0; i < 3; i++)
+                use();
             _exit(0);
         }
         CHECK(pid > 0);
         CHECK_EQUAL(0, exit_code_of(pid));
         close(last.pidfd);
     }
+}
+
+static void a_revived_thread_releases_the_recursive_lock_that_it_held(void)
+{
+    set_up();
+    for (int i = 0; i < 2; i++)
+        start(lock_for_ever, NULL);
+    every_child_can(use_recursive, 30);
 }
 
 // The moment is quiet: nobody runs, and nobody waits for the lock.
@@ -122,20 +143,7 @@ static void a_lock_that_is_being_taken_or_released_has_the_right_owner_in_the_ch
     start(lock_without_pause, NULL);
     start(tear, NULL);
     await_started(2);
-    for (int round = 0; round < 100; round++) {
-        int pid = do_fork(SM_FORK_REVIVE_ALL, 2000000);
-        if (pid == 0) {
-            alarm(10);
-            for (int i = 0; i < 3; i++) {
-                pthread_mutex_lock(&torn.lock);
-                pthread_mutex_unlock(&torn.lock);
-            }
-            _exit(0);
-        }
-        CHECK(pid > 0);
-        CHECK_EQUAL(0, exit_code_of(pid));
-        close(last.pidfd);
-    }
+    every_child_can(use_torn, 100);
 }
 
 static void a_revived_thread_releases_the_write_lock_that_it_held(void)
@@ -143,20 +151,7 @@ static void a_revived_thread_releases_the_write_lock_that_it_held(void)
     set_up();
     for (int i = 0; i < 2; i++)
         start(write_for_ever, NULL);
-    for (int round = 0; round < 30; round++) {
-        int pid = do_fork(SM_FORK_REVIVE_ALL, 2000000);
-        if (pid == 0) {
-            alarm(10);
-            for (int i = 0; i < 3; i++) {
-                pthread_rwlock_wrlock(&written);
-                pthread_rwlock_unlock(&written);
-            }
-            _exit(0);
-        }
-        CHECK(pid > 0);
-        CHECK_EQUAL(0, exit_code_of(pid));
-        close(last.pidfd);
-    }
+    every_child_can(use_written, 30);
 }
 
 // In a container thread ids are small: numbers of all kinds look like the owner of a lock then.

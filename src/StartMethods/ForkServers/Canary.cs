@@ -36,7 +36,7 @@ internal static class Canary
     private static IReadOnlyList<CanaryStep> Steps =>
     [
         new("garbage collection", () => { GC.Collect(); return true; }),
-        new("exception", Throws),
+        new("exception", CanarySteps.Throws),
         new("null reference", FaultsOnAnotherThread),
         new("thread pool", () => Task.Run(static () => 42).Wait(StepLimit)),
         new("timer", () => Task.Delay(1).Wait(StepLimit)),
@@ -45,19 +45,6 @@ internal static class Canary
         new("signal", HandlesSignals),
         new("process id", () => Environment.ProcessId == Native.ProcessId()),
     ];
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static bool Throws()
-    {
-        try
-        {
-            throw new InvalidOperationException();
-        }
-        catch (InvalidOperationException)
-        {
-            return true;
-        }
-    }
 
     private static bool FaultsOnAnotherThread() => Task.Run(static () =>
     {

@@ -84,8 +84,9 @@ internal sealed class CanarySteps : IDisposable
         return sum == 256 * 4096;
     }
 
+    /// <summary>Whether an exception finds its handler.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static bool Throws()
+    internal static bool Throws()
     {
         try
         {

@@ -79,14 +79,9 @@ internal sealed class PoolOutput(WorkerPoolOptions options, string pool)
             _queue.Enqueue((item, size));
             _characters += size;
             if (_thread is null)
-            {
-                _thread = new Thread(HandOver, maxStackSize: 1 << 20) { Name = "StartMethods Pool Output", IsBackground = true };
-                _thread.UnsafeStart();
-            }
+                StartHandingOver();
             else if (_queue.Count == 1)
-            {
                 Monitor.PulseAll(_gate);
-            }
         }
     }
 
@@ -97,6 +92,12 @@ internal sealed class PoolOutput(WorkerPoolOptions options, string pool)
             return;
         _tellsLoss = false;
         PoolTelemetry.Log.OutputLost(pool);
+    }
+
+    private void StartHandingOver()
+    {
+        _thread = new Thread(HandOver, maxStackSize: 1 << 20) { Name = "StartMethods Pool Output", IsBackground = true };
+        _thread.UnsafeStart();
     }
 
     private void HandOver()
@@ -161,10 +162,7 @@ internal sealed class PoolOutput(WorkerPoolOptions options, string pool)
                 return;
             }
             if (_thread is null)
-            {
-                _thread = new Thread(HandOver, maxStackSize: 1 << 20) { Name = "StartMethods Pool Output", IsBackground = true };
-                _thread.UnsafeStart();
-            }
+                StartHandingOver();
         }
         while (await Task.WhenAny(_completed.Task, Task.Delay(LastWords)).ConfigureAwait(false) != _completed.Task)
         {
