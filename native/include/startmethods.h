@@ -283,6 +283,8 @@ enum {
     SM_FORK_STRICT = 16,       // fail rather than fork at a moment when threads run or wait for locks
     SM_FORK_CANARY = 32,       // whoever might run the application's code stays behind wherever that can be: see may_run_application in quiesce.c
     SM_FORK_NO_LOCKS = 64,     // no thread holds a lock while it waits (fork server): where all wait, there are no owners to repair
+    SM_FORK_DORMANT = 128,     // where all threads wait, they come back in the child only when it has lived for some milliseconds
+    SM_FORK_HOLD = 256,        // where all threads wait, they stay parked in the parent until sm_fork_let_go or sm_fork_hold_until lets them go: the next fork need not park them
 };
 
 enum { SM_THREAD_CALLER, SM_THREAD_MAIN, SM_THREAD_RUNTIME, SM_THREAD_POOL, SM_THREAD_GATE, SM_THREAD_TIMER, SM_THREAD_SOCKETS,
@@ -347,6 +349,11 @@ SM_API int32_t sm_fork_setup_engine(const sm_fork_setup *setup, char *why, int32
 // Forks. Returns twice: 0 in the child, the child's pid in the parent; -errno if there is no child and the parent is as before.
 // Call it from any thread, in preemptive mode. Wait for the child with __WALL: it has no exit signal.
 SM_API int32_t sm_fork(const sm_fork_options *options, sm_fork_result *result);
+
+// Lets go the threads that a fork with SM_FORK_HOLD has left parked. 0.
+SM_API int32_t sm_fork_let_go(void);
+// The same as soon as no request comes for a while, or somebody else needs them: returns when the descriptor is readable, or when nobody is held any more. 0.
+SM_API int32_t sm_fork_hold_until(int32_t descriptor);
 
 // Parks every thread for a moment and tells what each is doing. Returns their number (at most capacity are written).
 SM_API int32_t sm_fork_inspect(const sm_fork_options *options, sm_thread_info *threads, int32_t capacity);

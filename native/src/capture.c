@@ -19,6 +19,12 @@ uint64_t sm__now(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+void sm__pause(uint64_t nanoseconds)
+{
+    struct timespec pause = { 0, (long)nanoseconds };
+    syscall(SYS_nanosleep, &pause, NULL);
+}
+
 void sm__mask_all(uint64_t *saved)
 {
     uint64_t all = ~0ull;
@@ -72,8 +78,12 @@ SM_UNSANITIZED static void on_capture(int signal, siginfo_t *info, void *context
             atomic_store(&slot->state, SM_SLOT_PARKED);
         else
             live_again(slot);
-        arrive();
-        wait_at_gate(generation);
+        if (slot->dormant) {
+            sm__sleep_on(slot);
+        } else {
+            arrive();
+            wait_at_gate(generation);
+        }
     }
     errno = saved_errno;
 }

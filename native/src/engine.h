@@ -30,6 +30,7 @@ typedef struct {
     int action, kind, mode;
     int syscall, parked;        // syscall -1: none or unknown
     int holds_own_id;           // in a register
+    int dormant;                // in the child: comes back when its caretaker sees to it
     int passing;                // a thread of the runtime's that is being born or ends
     uint64_t instruction, argument[3], stack;
     int64_t returned;
@@ -108,6 +109,7 @@ int sm__await_arrivals(int count, uint64_t deadline);
 int sm__arm(int signal, void *saved);
 void sm__disarm(int signal, const void *saved);
 uint64_t sm__now(void);
+void sm__pause(uint64_t nanoseconds);
 void sm__mask_all(uint64_t *saved);
 void sm__mask_restore(const uint64_t *saved);
 
@@ -153,8 +155,21 @@ long sm__count_descriptors(void);
 int sm__own_descriptors(sm_run *run);
 int sm__revive_all(sm_run *run);
 void sm__rewrite_thread_ids(sm_run *run);
+int sm__revive(sm_slot *slot);
+void sm__introduce(const sm_slot *slot);
 void sm__resend_activations(void);
 uint32_t sm__rewrite_owners(sm_run *run);
+
+// held.c: threads that stay parked from one fork to the next
+int sm__still_holds_all(sm_run *run);
+void sm__hold_or_release(const sm_run *run);
+void sm__let_go(void);
+void sm__release_all(void);
+
+// dormant.c: threads that come back later
+sm_slot *sm__choose_caretaker(const sm_run *run);
+void sm__sleep_on(sm_slot *slot);
+int sm__wake_dormant(int process, int signal, uint64_t deadline);
 
 // inspect.c: who is alive
 int32_t sm__inspect_parked(sm_run *run, sm_thread_info *threads, int32_t capacity);

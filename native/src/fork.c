@@ -17,7 +17,7 @@
 #define CLONE_PIDFD 0x1000
 #endif
 
-static const uint64_t first_pause_ns = 100000, longest_pause_ns = 5000000, least_deadline_ns = 10000000, parking_limit_ns = 50000000;
+static const uint64_t first_pause_ns = 100000, longest_pause_ns = 5000000, least_deadline_ns = 10000000, parking_limit_ns = 50000000, waking_limit_ns = 5000000000;
 static _Atomic int turn;                 // one fork at a time; waited for with a value that is no mutex's
 static _Atomic int foreign_child;        // set in a child of somebody else's fork(2)
 static sm_handshake *handshake;          // shared with the child of the current fork
@@ -135,12 +135,6 @@ static int make_handshake(sm_run *run, int has_code_memory)
     return 0;
 }
 
-static void pause_for(uint64_t nanoseconds)
-{
-    struct timespec pause = { 0, (long)nanoseconds };
-    syscall(SYS_nanosleep, &pause, NULL);
-}
-
 static void blame_unparked(sm_fork_result *result, int error)
 {
     sm_text text = { result->why, sizeof result->why, 0 };
@@ -216,7 +210,7 @@ static int capture(sm_run *run, uint64_t start)
             return result;
         if (now >= deadline)
             return -EBUSY;
-        pause_for(pause);
+        sm__pause(pause);
     }
 }
 
@@ -254,7 +248,7 @@ static int in_parent(sm_run *run, int pid, int pidfd)
     sm_fork_result *result = run->result;
     int failed = awaits_child(run) ? await_child(run, pidfd, SM_STAGE_COPIED) : 0;
     result->parked_ns = sm__now() - result->parked_ns;
-    sm__release();
+    sm__hold_or_release(run);
     if (failed == 0 && !(run->options->flags & SM_FORK_NO_WAIT))
         failed = await_child(run, pidfd, SM_STAGE_READY);
     if (failed != 0) {
@@ -280,7 +274,7 @@ static int in_child(sm_run *run)
     run->result->pid = 0;
     run->result->pidfd = -1;
     drop_handshake();                               // the parent's next fork uses that page
-    sm__release();
+    sm__release_all();
     return 0;
 }
 
@@ -290,6 +284,7 @@ static int clone_process(sm_run *run)
     unsigned long flags = CLONE_PIDFD | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
     if (run->options->flags & SM_FORK_CLONE_PARENT)
         flags |= CLONE_PARENT;
+    run->result->quiet = run->quiet;
     run->descriptors = sm__count_descriptors();      // here, where its name in /proc is known already: a child's would have to be made, and taken apart when it is reaped
     uint64_t start = sm__now();
     long pid = syscall(SYS_clone, flags, NULL, &pidfd, tid, NULL);
@@ -301,8 +296,17 @@ static int clone_process(sm_run *run)
     int error = -errno;
     sm_text text = { run->result->why, sizeof run->result->why, 0 };
     sm__text(&text, "clone(2) failed");
-    sm__release();
+    sm__release_all();
     return error;
+}
+
+static int arm(sm_run *run, struct sigaction *saved)
+{
+    run->signal = sm__capture_signal();
+    int outcome = run->signal < 0 ? run->signal : sm__arm(run->signal, saved);
+    if (outcome == 0 && (outcome = sm__wake_dormant(run->process, run->signal, sm__now() + waking_limit_ns)) < 0)
+        sm__disarm(run->signal, saved);
+    return outcome;
 }
 
 static int begin(sm_run *run, const sm_fork_options *options, sm_fork_result *result)
@@ -325,10 +329,25 @@ static int begin(sm_run *run, const sm_fork_options *options, sm_fork_result *re
     return take_turn(run->process);
 }
 
+// Parks everybody and forks, with a handler for the capture signal that is there only meanwhile.
+static int capture_and_clone(sm_run *run)
+{
+    struct sigaction saved_action;
+    uint64_t start = sm__now();
+    int outcome = arm(run, &saved_action);
+    if (outcome < 0)
+        return outcome;
+    outcome = capture(run, start);
+    run->result->capture_ns = sm__now() - start;
+    if (outcome == 0)
+        outcome = clone_process(run);
+    sm__disarm(run->signal, &saved_action);
+    return outcome;
+}
+
 int32_t sm_fork(const sm_fork_options *options, sm_fork_result *result)
 {
     sm_run run;
-    struct sigaction saved_action;
     if (options->size != sizeof *options || result->size != sizeof *result)
         return -EINVAL;
     int outcome = begin(&run, options, result);
@@ -342,16 +361,10 @@ int32_t sm_fork(const sm_fork_options *options, sm_fork_result *result)
         sm__locate_pids();                           // libSystem.Native's appears with the first use of signals
     syscall(SYS_get_robust_list, 0, &run.robust, &run.robust_size);
     sm__mask_all(&run.mask);
-    run.signal = sm__capture_signal();
-    outcome = run.signal < 0 ? run.signal : sm__arm(run.signal, &saved_action);
-    if (outcome == 0) {
-        uint64_t start = sm__now();
-        outcome = capture(&run, start);
-        result->capture_ns = sm__now() - start;
-        if (outcome == 0)
-            outcome = clone_process(&run);
-        sm__disarm(run.signal, &saved_action);
-    }
+    if (sm__still_holds_all(&run))
+        outcome = clone_process(&run);
+    else
+        outcome = capture_and_clone(&run);
     give_turn();
     sm__mask_restore(&run.mask);
     return outcome;
@@ -367,9 +380,9 @@ int32_t sm_fork_inspect(const sm_fork_options *options, sm_thread_info *threads,
     int outcome = begin(&run, options, &unused);
     if (outcome < 0)
         return outcome;
+    sm__let_go();
     sm__mask_all(&run.mask);
-    run.signal = sm__capture_signal();
-    outcome = run.signal < 0 ? run.signal : sm__arm(run.signal, &saved_action);
+    outcome = arm(&run, &saved_action);
     if (outcome == 0) {
         outcome = sm__inspect_parked(&run, threads, capacity);
         sm__disarm(run.signal, &saved_action);

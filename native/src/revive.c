@@ -9,10 +9,22 @@ enum { REVIVED_THREAD = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLON
                       | CLONE_CHILD_CLEARTID };
 static const uint64_t arrival_limit_ns = 5000000000u;
 
-// Returns the number of revived threads, or -errno.
+int sm__revive(sm_slot *slot)
+{
+    int *tid = (int *)(slot->thread_pointer + sm__engine.tid_offset);
+    if (*tid != atomic_load(&slot->tid))
+        return -EPROTO;
+    long id = sm__clone_thread(REVIVED_THREAD, tid, tid, (unsigned long)slot->thread_pointer, &slot->context);
+    if (id >= 0)
+        slot->new_tid = (int)id;
+    return (int)id;
+}
+
+// Returns the number of revived threads, or -errno. Where there is a caretaker, it gives back the others when it finds the time.
 int sm__revive_all(sm_run *run)
 {
     int revived = 0;
+    const sm_slot *caretaker = sm__choose_caretaker(run);
     sm__expect_arrivals();
     for (int i = 0; i < sm__slot_count; i++) {
         sm_slot *slot = &sm__slots[i];
@@ -22,17 +34,23 @@ int sm__revive_all(sm_run *run)
             run->result->frozen++;
             continue;
         }
-        int *tid = (int *)(slot->thread_pointer + sm__engine.tid_offset);
-        if (*tid != atomic_load(&slot->tid))
-            return -EPROTO;
-        long id = sm__clone_thread(REVIVED_THREAD, tid, tid, (unsigned long)slot->thread_pointer, &slot->context);
+        slot->dormant = caretaker != NULL;
+        if (caretaker && slot != caretaker)
+            continue;
+        int id = sm__revive(slot);
         if (id < 0)
-            return (int)id;
-        slot->new_tid = (int)id;
+            return id;
         revived++;
     }
+    if (caretaker)
+        return revived;
     int arrived = sm__await_arrivals(revived, sm__now() + arrival_limit_ns);
     return arrived < 0 ? arrived : revived;
+}
+
+static size_t nobody(size_t old)   // an id that no thread can have
+{
+    return (size_t)1 << 40 | old;
 }
 
 static size_t new_entry(const sm_run *run, size_t old)
@@ -42,7 +60,7 @@ static size_t new_entry(const sm_run *run, size_t old)
     const sm_slot *slot = sm__slot_of((int)old);
     if (!slot || atomic_load(&slot->state) != SM_SLOT_PARKED)
         return old;
-    return slot->new_tid ? (size_t)slot->new_tid : (size_t)1 << 40 | old;   // frozen: an id that no thread can have
+    return slot->new_tid ? (size_t)slot->new_tid : nobody(old);   // frozen, or not there yet
 }
 
 // A frozen foreground thread would keep the child's Main from ending the process: there it counts as a background thread.
@@ -74,8 +92,21 @@ SM_UNSANITIZED void sm__rewrite_thread_ids(sm_run *run)
         *id = new_entry(run, *id);
     }
     for (int i = 0; i < sm__slot_count; i++)
-        if (sm__slots[i].managed && !sm__slots[i].new_tid)
+        if (sm__slots[i].managed && !sm__slots[i].new_tid && !sm__slots[i].dormant)
             make_background(sm__slots[i].managed);
+}
+
+// The same for one thread that comes back when others run already: the list may change under us, so its entries there are those that were found when it was parked.
+SM_UNSANITIZED void sm__introduce(const sm_slot *slot)
+{
+    size_t unknown = nobody((size_t)atomic_load(&slot->tid)), id = (size_t)slot->new_tid;
+    if (sm__engine.thread_map)
+        for (struct sm_thread_map *map = *sm__engine.thread_map; map; map = map->next)
+            for (int i = 0; i < 256; i++)
+                if (map->entries[i].tid == unknown)
+                    map->entries[i].tid = id;
+    if (slot->managed)
+        *(size_t *)(slot->managed + sm__engine.os_id) = id;
 }
 
 // A garbage collection that was suspending threads at the moment of the fork has sent each a signal; one that had not been delivered yet did

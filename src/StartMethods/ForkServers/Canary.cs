@@ -18,7 +18,7 @@ internal static class Canary
     {
         try
         {
-            string wrong = ForkCanary.Run(new ForkRequest { Flags = ForkFlags.ReviveAll | ForkFlags.NoWait }, Steps, TimeSpan.FromSeconds(10));
+            string wrong = ForkCanary.Run(new ForkRequest { Flags = ForkFlags.ReviveAll | ForkFlags.NoWait | ForkFlags.Dormant }, Steps, TimeSpan.FromSeconds(10));
             if (wrong.Length == 0)
                 ForkCanary.Pass();
             return wrong;

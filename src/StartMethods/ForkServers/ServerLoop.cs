@@ -52,12 +52,17 @@ internal sealed class ServerLoop
         {
             return null;
         }
+        finally
+        {
+            _ = Native.ForkLetGo(); // the runtime's end needs its threads
+        }
     }
 
     private ForkedLife? Serve()
     {
         while (true)
         {
+            _ = Native.ForkHoldUntil(_requests.Handle.Number);
             ReceivedDescriptors received = default;
             int size = _requests.Receive(_message, ref received, wait: true);
             if (size == 0)
@@ -81,6 +86,7 @@ internal sealed class ServerLoop
             ServerMessageKind kind = ServerMessages.Check(message, received.Count);
             if (kind == ServerMessageKind.Learn)
             {
+                _ = Native.ForkLetGo();
                 BodyRehearsal.Run(ServerMessages.ReadLearn(message));
                 return null;
             }
@@ -124,7 +130,7 @@ internal sealed class ServerLoop
             Refuse(request.Id, NotPermitted, $"a before hook of AtFork, registered by the preload, threw: {e}");
             return null;
         }
-        ServerFork fork = ServerFork.Now(asSibling: true, _isRehearsal, socket, _requests.Handle);
+        ServerFork fork = ServerFork.Now(asSibling: true, _isRehearsal, holds: hooks.Length == 0, socket, _requests.Handle);
         if (fork.IsChild)
         {
             _isChild = true;

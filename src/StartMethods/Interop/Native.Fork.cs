@@ -6,7 +6,7 @@ namespace StartMethods.Interop;
 
 /// <summary>SM_FORK_*.</summary>
 [Flags]
-internal enum ForkFlags : uint { None = 0, ReviveAll = 1, CloneParent = 2, NoWait = 4, KeepSockets = 8, Strict = 16, Canary = 32, NoLocks = 64 }
+internal enum ForkFlags : uint { None = 0, ReviveAll = 1, CloneParent = 2, NoWait = 4, KeepSockets = 8, Strict = 16, Canary = 32, NoLocks = 64, Dormant = 128, Hold = 256 }
 
 /// <summary>SM_THREAD_*: what a thread is for.</summary>
 internal enum NativeThreadKind { Caller, Main, Runtime, Pool, Gate, Timer, Sockets, Library, User, Foreign }
@@ -83,6 +83,14 @@ internal static unsafe partial class Native
 
     [LibraryImport(Library, EntryPoint = "sm_fork_inspect")]
     private static partial int ForkInspect(NativeForkOptions* options, NativeThreadInfo* threads, int capacity);
+
+    /// <summary>Lets go the threads that a fork with <see cref="ForkFlags.Hold"/> has left parked.</summary>
+    [LibraryImport(Library, EntryPoint = "sm_fork_let_go")]
+    internal static partial int ForkLetGo();
+
+    /// <summary>The same when no request comes for a while: returns when the descriptor is readable or nobody is held any more.</summary>
+    [LibraryImport(Library, EntryPoint = "sm_fork_hold_until")]
+    internal static partial int ForkHoldUntil(int descriptor);
 
     [LibraryImport(Library, EntryPoint = "sm_fork_is_foreign_child")]
     internal static partial int ForkIsForeignChild();

@@ -1,0 +1,126 @@
+// CHILD-SAFE: threads that sleep on in a forked child. Most children of a fork server end within a millisecond or two and never need the runtime's threads; giving
+// back four of them was a fifth of a child's processor time, and with a second thread on another processor each page that a child writes to first costs an interrupt there.
+// So one of them, the caretaker, sleeps for a moment within the handler that had parked it, and then gives back the others. To the runtime a dormant thread is one that
+// has waited since before the fork: what wakes it leaves its mark in memory, and the thread sees that as soon as it is there.
+//
+// The thread that optimizes code (".NET Tiered Com…") is the caretaker where there is one, and sleeps on until the child has used some processor time: only then is there
+// anything to optimize, and in each of a thousand idle children it would unshare half a megabyte. A timer's signal instead of a caretaker would be cheaper still, but it
+// would end calls of the application's with EINTR.
+#include "engine.h"
+
+#include <linux/futex.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+enum { AWAKE, ASLEEP, RESTING };   // RESTING: all but the caretaker are awake
+static const long moment_ns = 5000000;
+static const long worth_optimizing_ns = 20000000;
+static _Atomic int stage, hurry, back;
+static sm_slot *caretaker;
+
+static int is_optimizer(const sm_slot *slot)
+{
+    return strncmp(slot->name, ".NET Tiered", 11) == 0;
+}
+
+// Nobody, where a thread cannot be done without for a moment: one that runs, or that a garbage collection would wait for.
+sm_slot *sm__choose_caretaker(const sm_run *run)
+{
+    caretaker = NULL;
+    if (!(run->options->flags & SM_FORK_DORMANT) || !run->quiet)
+        return NULL;
+    for (int i = 0; i < sm__slot_count; i++) {
+        sm_slot *slot = &sm__slots[i];
+        if (atomic_load(&slot->state) != SM_SLOT_PARKED)
+            continue;
+        if (!slot->parked || slot->action != SM_ACTION_REVIVE || slot->mode == SM_MODE_COOPERATIVE)
+            return caretaker = NULL;
+        if (!caretaker || is_optimizer(slot))
+            caretaker = slot;
+    }
+    atomic_store(&stage, caretaker ? ASLEEP : AWAKE);
+    atomic_store(&hurry, 0);
+    atomic_store(&back, 0);
+    return caretaker;
+}
+
+static void set_stage(int value)
+{
+    atomic_store(&stage, value);
+    syscall(SYS_futex, &stage, FUTEX_WAKE_PRIVATE, 0x7fffffff, NULL, NULL, 0);
+}
+
+static void sleep_for(long nanoseconds)
+{
+    struct timespec time = { 0, nanoseconds };
+    syscall(SYS_futex, &hurry, FUTEX_WAIT_PRIVATE, 0, &time, NULL, 0);
+}
+
+// No more threads for this user (RLIMIT_NPROC), or no memory: that may pass, and nothing else here can be done about it. Whoever forks next has the slots written anew: so each
+// thread says when it needs its own no more.
+static void give_back_the_others(void)
+{
+    int given = 0;
+    for (int i = 0; i < sm__slot_count; i++) {
+        if (!sm__slots[i].dormant || &sm__slots[i] == caretaker)
+            continue;
+        while (sm__revive(&sm__slots[i]) < 0)
+            sm__pause(moment_ns);
+        sm__introduce(&sm__slots[i]);
+        given++;
+    }
+    for (int seen; (seen = atomic_load(&back)) < given;)
+        syscall(SYS_futex, &back, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+}
+
+// Until this process has used some processor time, or somebody wants to fork it (sm__wake_dormant): its signal ends the sleep.
+static void rest(void)
+{
+    enum { FIRST_FREE = 36, LAST = 63 };   // where sm__capture_signal looks
+    uint64_t blocked = ~0ull, capture = 0;
+    struct timespec time = { 0, worth_optimizing_ns };
+    for (int signal = FIRST_FREE; signal <= LAST; signal++)
+        capture |= 1ull << (signal - 1);
+    blocked &= ~capture;
+    sm__mask_restore(&blocked);
+    if (!atomic_load(&hurry))
+        syscall(SYS_clock_nanosleep, CLOCK_PROCESS_CPUTIME_ID, TIMER_ABSTIME, &time, NULL);
+    blocked = ~0ull;
+    sm__mask_restore(&blocked);
+}
+
+void sm__sleep_on(sm_slot *slot)
+{
+    if (slot != caretaker) {
+        atomic_fetch_add(&back, 1);
+        syscall(SYS_futex, &back, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+        while (atomic_load(&stage) == ASLEEP)
+            syscall(SYS_futex, &stage, FUTEX_WAIT_PRIVATE, ASLEEP, NULL, NULL, 0);
+        return;
+    }
+    int rests = is_optimizer(slot);
+    sleep_for(moment_ns);
+    give_back_the_others();
+    if (rests) {
+        set_stage(RESTING);
+        rest();
+    }
+    set_stage(AWAKE);
+}
+
+// Before this process is forked itself, or its threads are looked at. The capture signal has its handler by then, which takes no notice of it while the gate is open.
+int sm__wake_dormant(int process, int signal, uint64_t deadline)
+{
+    for (int seen; (seen = atomic_load(&stage)) != AWAKE;) {
+        struct timespec slice = { 0, 1000000 };
+        atomic_store(&hurry, 1);
+        syscall(SYS_futex, &hurry, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+        if (seen == RESTING)
+            syscall(SYS_tgkill, process, caretaker->new_tid, signal);
+        syscall(SYS_futex, &stage, FUTEX_WAIT_PRIVATE, seen, &slice, NULL, 0);
+        if (sm__now() > deadline)
+            return -EAGAIN;
+    }
+    return 0;
+}

@@ -1,0 +1,76 @@
+// Threads that stay parked from one fork of a server to the next. Parking and releasing four of them is sixteen switches between threads, for a state that has not changed.
+// They may wait there as well as where they had waited: they are blocked anyway, the runtime collects garbage without them, and what wakes them they see when they are let
+// go. That must happen soon when there is nothing to fork, and at once when the runtime has a signal to handle: its threads do that.
+#include "engine.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+
+static const int patience_ms = 50;
+static int held;                       // how many
+static uint32_t threads;               // result->threads of the fork that parked them
+
+// A link of its directory for each thread: cheaper than to list them.
+static int count_threads(void)
+{
+    struct stat state;
+    return syscall(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &state, 0) == 0 ? (int)state.st_nlink - 2 : -1;
+}
+
+int sm__still_holds_all(sm_run *run)
+{
+    if (!held)
+        return 0;
+    if (!(run->options->flags & SM_FORK_HOLD) || count_threads() != held + 1) {
+        sm__let_go();
+        return 0;
+    }
+    run->quiet = 1;
+    run->result->threads = threads;
+    run->result->parked_ns = sm__now();
+    return 1;
+}
+
+void sm__hold_or_release(const sm_run *run)
+{
+    if (!(run->options->flags & SM_FORK_HOLD) || !run->quiet) {
+        sm__release_all();
+    }
+    else if (!held) {
+        for (int i = 0; i < sm__slot_count; i++)
+            held += atomic_load(&sm__slots[i].state) == SM_SLOT_PARKED;
+        threads = run->result->threads;
+    }
+}
+
+void sm__release_all(void)
+{
+    held = 0;
+    sm__release();
+}
+
+void sm__let_go(void)
+{
+    if (held)
+        sm__release_all();
+}
+
+int32_t sm_fork_let_go(void)
+{
+    sm__let_go();
+    return 0;
+}
+
+int32_t sm_fork_hold_until(int32_t descriptor)
+{
+    struct pollfd polls[] = { { .fd = descriptor, .events = POLLIN }, { .fd = sm__engine.synch_pipe, .events = POLLIN }, { .fd = sm__engine.signal_pipe, .events = POLLIN } };
+    while (held) {
+        int ready = poll(polls, 3, patience_ms);
+        if (ready > 0 && polls[0].revents)
+            return 0;
+        if (ready >= 0 || errno != EINTR)
+            sm__let_go();
+    }
+    return 0;
+}

@@ -1,0 +1,212 @@
+// Threads that come back late: dormant in a young child, held in a parent that forks again and again.
+#include "fork_test.h"
+
+#include <errno.h>
+#include <semaphore.h>
+#include <sys/prctl.h>
+
+static sem_t wanted;
+static _Atomic int done;
+
+// Waits, then takes a lock that knows its owner by the thread's id.
+static void *wait_until_wanted(void *name)
+{
+    pthread_mutexattr_t kind;
+    pthread_mutex_t mutex;
+    if (name)
+        prctl(PR_SET_NAME, name);
+    pthread_mutexattr_init(&kind);
+    pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_ERRORCHECK);
+    pthread_mutex_init(&mutex, &kind);
+    atomic_fetch_add(&started, 1);
+    while (sem_wait(&wanted) != 0) {}
+    if (pthread_mutex_lock(&mutex) == 0 && pthread_mutex_unlock(&mutex) == 0)
+        atomic_fetch_add(&done, 1);
+    return NULL;
+}
+
+static void start_waiting(int count, char *name_of_first)
+{
+    sem_init(&wanted, 0, 0);
+    for (int i = 0; i < count; i++)
+        start(wait_until_wanted, i == 0 ? name_of_first : NULL);
+    await_started(count);
+    pause_ms(2);
+}
+
+static int all_done(int count)
+{
+    for (int i = 0; i < count; i++)
+        sem_post(&wanted);
+    for (int waited = 0; atomic_load(&done) < count; waited++) {
+        if (waited > 5000)
+            return 0;
+        pause_ms(1);
+    }
+    return 1;
+}
+
+static void burn_ms(long ms)
+{
+    struct timespec now;
+    do
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    while (now.tv_sec == 0 && now.tv_nsec < ms * 1000000);
+}
+
+enum { LATE = SM_FORK_REVIVE_ALL | SM_FORK_DORMANT };
+
+static void threads_that_wait_come_back_when_the_child_has_lived_for_a_moment(void)
+{
+    set_up();
+    start_waiting(3, NULL);
+    for (int round = 0; round < 50; round++) {
+        int pid = do_fork(LATE, 2000000);
+        if (pid == 0)
+            _exit(last.revived == (last.quiet ? 1 : 3) && all_done(3) ? 0 : 1);
+        CHECK(pid > 0);
+        CHECK_EQUAL(0, exit_code_of(pid));
+        close(last.pidfd);
+    }
+    CHECK(all_done(3));
+}
+
+static void a_child_that_forks_at_once_gets_its_threads_back_first(void)
+{
+    set_up();
+    start_waiting(3, NULL);
+    int generation = 0;
+    for (; generation < 6; generation++) {
+        int pid = do_fork(LATE, 2000000);
+        if (pid < 0) {
+            fprintf(stderr, "generation %d: %d, %s\n", generation, pid, last.why);
+            _exit(1);
+        }
+        if (pid > 0) {
+            int code = exit_code_of(pid);
+            if (generation == 0) {
+                CHECK_EQUAL(0, code);
+                return;
+            }
+            _exit(code);
+        }
+    }
+    _exit(all_done(3) ? 0 : 1);
+}
+
+static void the_thread_that_optimizes_comes_back_when_there_is_something_to_optimize(void)
+{
+    set_up();
+    start_waiting(1, ".NET Tiered Com");
+    int pid = do_fork(LATE, 2000000);
+    if (pid == 0) {
+        sem_post(&wanted);
+        pause_ms(100);
+        if (atomic_load(&done) != 0)
+            _exit(1);
+        burn_ms(60);
+        _exit(all_done(1) ? 0 : 2);
+    }
+    CHECK_EQUAL(0, exit_code_of(pid));
+}
+
+static void a_child_forks_while_that_thread_rests(void)
+{
+    set_up();
+    start_waiting(2, ".NET Tiered Com");
+    int pid = do_fork(LATE, 2000000);
+    if (pid == 0) {
+        pause_ms(20);                                // the other one is back by then
+        int child = do_fork(LATE, 2000000);
+        if (child == 0)
+            _exit(0);
+        _exit(child > 0 && exit_code_of(child) == 0 && all_done(2) ? 0 : 1);
+    }
+    CHECK_EQUAL(0, exit_code_of(pid));
+}
+
+// 0: the threads were parked already.
+static int tries_of_a_fork(void)
+{
+    int pid = do_fork(LATE | SM_FORK_HOLD, 2000000);
+    if (pid == 0)
+        _exit(all_done(2) ? 0 : 1);
+    CHECK(pid > 0);
+    CHECK_EQUAL(0, exit_code_of(pid));
+    close(last.pidfd);
+    CHECK_EQUAL(2, last.threads);
+    return last.tries;
+}
+
+static void threads_stay_parked_from_one_fork_to_the_next_until_they_are_let_go(void)
+{
+    set_up();
+    start_waiting(2, NULL);
+    CHECK(tries_of_a_fork() > 0);
+    sem_post(&wanted);
+    sem_post(&wanted);
+    for (int i = 0; i < 20; i++)
+        CHECK_EQUAL(0, tries_of_a_fork());
+    CHECK_EQUAL(0, atomic_load(&done));
+    sm_fork_let_go();
+    CHECK(all_done(2));
+}
+
+static void held_threads_are_let_go_when_nothing_is_asked_for(void)
+{
+    int pipe_ends[2];
+    set_up();
+    CHECK_EQUAL(0, pipe(pipe_ends));
+    start_waiting(2, NULL);
+    CHECK(tries_of_a_fork() > 0);
+    CHECK_EQUAL(1, write(pipe_ends[1], "x", 1));
+    CHECK_EQUAL(0, sm_fork_hold_until(pipe_ends[0]));
+    CHECK_EQUAL(0, tries_of_a_fork());
+    char byte;
+    CHECK_EQUAL(1, read(pipe_ends[0], &byte, 1));
+    CHECK_EQUAL(0, sm_fork_hold_until(pipe_ends[0]));
+    CHECK(all_done(2));
+}
+
+static void a_thread_that_has_been_started_since_is_noticed(void)
+{
+    set_up();
+    start_waiting(1, NULL);
+    int pid = do_fork(LATE | SM_FORK_HOLD, 2000000);
+    if (pid == 0)
+        _exit(0);
+    CHECK_EQUAL(0, exit_code_of(pid));
+    start(wait_until_wanted, NULL);
+    await_started(2);
+    pause_ms(2);
+    CHECK(tries_of_a_fork() > 0);
+    sm_fork_let_go();
+    CHECK(all_done(2));
+}
+
+static void looking_at_the_threads_lets_them_go(void)
+{
+    sm_thread_info threads[4];
+    sm_fork_options options = { .size = sizeof options };
+    set_up();
+    start_waiting(2, NULL);
+    CHECK(tries_of_a_fork() > 0);
+    CHECK_EQUAL(2, sm_fork_inspect(&options, threads, 4));
+    CHECK(all_done(2));
+}
+
+static const sm_test_case cases[] = {
+    CASE(threads_that_wait_come_back_when_the_child_has_lived_for_a_moment),
+    CASE(a_child_that_forks_at_once_gets_its_threads_back_first),
+    CASE(the_thread_that_optimizes_comes_back_when_there_is_something_to_optimize),
+    CASE(a_child_forks_while_that_thread_rests),
+    CASE(threads_stay_parked_from_one_fork_to_the_next_until_they_are_let_go),
+    CASE(held_threads_are_let_go_when_nothing_is_asked_for),
+    CASE(a_thread_that_has_been_started_since_is_noticed),
+    CASE(looking_at_the_threads_lets_them_go),
+};
+
+int main(int count, char **arguments)
+{
+    return sm_run_fork_tests(cases, sizeof cases / sizeof *cases, count, arguments);
+}
