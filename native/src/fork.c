@@ -20,6 +20,7 @@
 static const uint64_t first_pause_ns = 100000, longest_pause_ns = 5000000, least_deadline_ns = 10000000, parking_limit_ns = 50000000, waking_limit_ns = 5000000000;
 static _Atomic int turn;                 // one fork at a time; waited for with a value that is no mutex's
 static _Atomic int foreign_child;        // set in a child of somebody else's fork(2)
+static int waited_in_vain;               // for a quiet moment, at the last fork
 static sm_handshake *handshake;          // shared with the child of the current fork
 static sm_handshake unheard;             // in its place where nobody waits for the child: each process has its own
 
@@ -174,11 +175,19 @@ static int knows_what_to_replace(const sm_run *run)
     return 0;
 }
 
+// How long to look for a quiet moment. A process that is busy all the time, as a server under load is, never has one: each try stops it again, and between two of
+// them the forker, which has to wait for a processor like everybody else, may lose ten milliseconds. So after one search in vain there is no other until the first look
+// of a fork finds such a moment by itself. A canary always looks.
+static uint64_t quiet_time(const sm_fork_options *options)
+{
+    return waited_in_vain && !(options->flags & SM_FORK_CANARY) ? 0 : options->quiet_us * 1000;
+}
+
 // Parks all threads at a moment at which forking is sound; brief retries first. 0 = parked, or -errno with nobody parked.
 static int capture(sm_run *run, uint64_t start)
 {
     const sm_fork_options *options = run->options;
-    uint64_t deadline = start + options->deadline_us * 1000, quiet_until = start + options->quiet_us * 1000, pause = first_pause_ns;
+    uint64_t deadline = start + options->deadline_us * 1000, quiet_until = start + quiet_time(options), pause = first_pause_ns;
     if (deadline < start + least_deadline_ns)
         deadline = start + least_deadline_ns;
     run->patience = start + (deadline - start) / 2;
@@ -202,6 +211,7 @@ static int capture(sm_run *run, uint64_t start)
         uint64_t now = sm__now();
         if (result == 0 && (moment == SM_MOMENT_QUIET || (moment == SM_MOMENT_BUSY && now >= quiet_until && !(options->flags & SM_FORK_STRICT)))) {
             run->quiet = moment == SM_MOMENT_QUIET;
+            waited_in_vain = !run->quiet;
             run->result->parked_ns = parked;          // for now the time stamp; release_parent makes it a duration
             return 0;
         }

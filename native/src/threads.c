@@ -15,10 +15,19 @@ sm_slot *sm__slot_of(int tid)
     return NULL;
 }
 
+// A thread of the runtime's or of ours that was blocked at the last capture is so at this one, most likely. (The list begins with the oldest: it has its old slot.)
+static int rests(const sm_slot *slot, int tid)
+{
+    return atomic_load(&slot->tid) == tid && slot->parked
+        && (slot->kind == SM_THREAD_RUNTIME || slot->kind == SM_THREAD_GATE || slot->kind == SM_THREAD_TIMER || slot->kind == SM_THREAD_LIBRARY);
+}
+
 static void add_slot(int tid)
 {
     sm_slot *slot = &sm__slots[sm__slot_count];
+    int resting = rests(slot, tid);
     memset(slot, 0, sizeof *slot);
+    slot->rests = resting;
     slot->syscall = -1;
     slot->mode = SM_MODE_UNKNOWN;
     atomic_store(&slot->tid, tid);   // the signal handler looks for its own id: from here on it finds a whole slot

@@ -144,6 +144,53 @@ static void a_fork_does_not_hear_of_an_older_child_that_was_not_waited_for(void)
         CHECK_EQUAL(0, exit_code_of(pids[i]));
 }
 
+static _Atomic int busy = 1;
+
+static void *be_busy_or_wait(void *argument)
+{
+    char byte;
+    atomic_fetch_add(&started, 1);
+    do {
+        while (atomic_load(&busy)) {}
+    } while (read(*(int *)argument, &byte, 1) == 1);
+    return NULL;
+}
+
+static void fork_once(uint32_t flags)
+{
+    sm_fork_options options = { .size = sizeof options, .flags = SM_FORK_REVIVE_ALL | flags, .deadline_us = 5000000, .quiet_us = 200000 };
+    last.size = sizeof last;
+    int pid = sm_fork(&options, &last);
+    if (pid == 0)
+        _exit(0);
+    CHECK(pid > 0);
+    CHECK_EQUAL(0, exit_code_of(pid));
+    close(last.pidfd);
+}
+
+static void a_process_that_is_always_busy_is_searched_for_a_quiet_moment_once(void)
+{
+    int pipe_ends[2];
+    set_up();
+    CHECK_EQUAL(0, pipe(pipe_ends));
+    start(be_busy_or_wait, &pipe_ends[0]);
+    await_started(1);
+    fork_once(0);
+    CHECK(last.tries > 1 && !last.quiet);
+    fork_once(0);
+    CHECK(last.tries == 1 && !last.quiet);
+    atomic_store(&busy, 0);
+    fork_once(SM_FORK_STRICT);
+    CHECK(last.quiet);
+    atomic_store(&busy, 1);
+    CHECK_EQUAL(1, write(pipe_ends[1], "x", 1));
+    long rounds = 0;
+    do
+        fork_once(0);
+    while (last.quiet && ++rounds < 1000);   // the thread has not read that yet
+    CHECK(last.tries > 1 && !last.quiet);
+}
+
 static void children_of_children_fork_too(void)
 {
     set_up();
@@ -176,6 +223,7 @@ static const sm_test_case cases[] = {
     CASE(a_thread_that_blocks_all_signals_is_named),
     CASE(inherited_sockets_are_dead_ends_and_a_kept_one_is_not),
     CASE(a_fork_does_not_hear_of_an_older_child_that_was_not_waited_for),
+    CASE(a_process_that_is_always_busy_is_searched_for_a_quiet_moment_once),
     CASE(children_of_children_fork_too),
     CASE(a_child_of_a_foreign_fork_is_told_so),
 };

@@ -9,8 +9,8 @@ internal sealed record ForkRequest
     /// <summary>How long to look for a moment at which every thread can be parked, before failing with the culprit named.</summary>
     internal TimeSpan Deadline { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How much of that to spend on waiting for a moment at which no thread is busy, so that nothing has to be repaired in the child.</summary>
-    internal TimeSpan QuietTime { get; init; } = TimeSpan.FromMilliseconds(3);
+    /// <summary>How much of that to spend on waiting for a moment at which no thread is busy, so that nothing has to be repaired in the child; none where the last fork has waited in vain.</summary>
+    internal TimeSpan QuietTime { get; init; } = TimeSpan.FromMilliseconds(1);
 
     internal ForkFlags Flags { get; init; }
 
