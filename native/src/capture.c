@@ -201,3 +201,29 @@ int sm__park_all(sm_run *run, uint64_t deadline)
             return expected;
     }
 }
+
+// Names a thread that did not stop.
+void sm__blame_unparked(sm_fork_result *result, int error)
+{
+    sm_text text = { result->why, sizeof result->why, 0 };
+    for (int i = 0; i < sm__slot_count; i++) {
+        char path[64];
+        sm_text name = { path, sizeof path, 0 };
+        if (atomic_load(&sm__slots[i].state) != SM_SLOT_SENT)
+            continue;
+        result->culprit = atomic_load(&sm__slots[i].tid);
+        result->culprit_kind = SM_THREAD_FOREIGN;
+        result->culprit_syscall = -1;
+        sm__text(&name, "/proc/self/task/"); sm__number(&name, result->culprit); sm__text(&name, "/comm");
+        char comm[32];
+        int length = sm__read_file(path, comm, sizeof comm);
+        if (length > 0 && length <= SM_NAME_SIZE) {
+            comm[length - 1] = 0;
+            memcpy(result->culprit_name, comm, (size_t)length);
+        }
+        sm__text(&text, "the thread '"); sm__text(&text, result->culprit_name); sm__text(&text, "' (native id "); sm__number(&text, result->culprit);
+        sm__text(&text, ") did not stop for the fork: it blocks the capture signal, or hangs in the kernel");
+        return;
+    }
+    sm__text(&text, error == -E2BIG ? "this process has more threads than the engine can park" : "the threads of this process could not be listed");
+}

@@ -103,6 +103,7 @@ char *sm__managed_thread_of(int tid);
 // capture.c: park and release
 int sm__capture_signal(void);
 int sm__park_all(sm_run *run, uint64_t deadline);
+void sm__blame_unparked(sm_fork_result *result, int error);
 void sm__release(void);
 void sm__gate_close(void);
 void sm__expect_arrivals(void);

@@ -136,31 +136,6 @@ static int make_handshake(sm_run *run, int has_code_memory)
     return 0;
 }
 
-static void blame_unparked(sm_fork_result *result, int error)
-{
-    sm_text text = { result->why, sizeof result->why, 0 };
-    for (int i = 0; i < sm__slot_count; i++) {
-        char path[64];
-        sm_text name = { path, sizeof path, 0 };
-        if (atomic_load(&sm__slots[i].state) != SM_SLOT_SENT)
-            continue;
-        result->culprit = atomic_load(&sm__slots[i].tid);
-        result->culprit_kind = SM_THREAD_FOREIGN;
-        result->culprit_syscall = -1;
-        sm__text(&name, "/proc/self/task/"); sm__number(&name, result->culprit); sm__text(&name, "/comm");
-        char comm[32];
-        int length = sm__read_file(path, comm, sizeof comm);
-        if (length > 0 && length <= SM_NAME_SIZE) {
-            comm[length - 1] = 0;
-            memcpy(result->culprit_name, comm, (size_t)length);
-        }
-        sm__text(&text, "the thread '"); sm__text(&text, result->culprit_name); sm__text(&text, "' (native id "); sm__number(&text, result->culprit);
-        sm__text(&text, ") did not stop for the fork: it blocks the capture signal, or hangs in the kernel");
-        return;
-    }
-    sm__text(&text, error == -E2BIG ? "this process has more threads than the engine can park" : "the threads of this process could not be listed");
-}
-
 // A child that shares these with its parent takes its messages, or signals it: better no child. Both are seen when their thread waits.
 static int knows_what_to_replace(const sm_run *run)
 {
@@ -197,7 +172,7 @@ static int capture(sm_run *run, uint64_t start)
         // A last try that begins right before the deadline has time too: else whoever had not stopped within its first milliseconds was blamed for all tries.
         int result = sm__park_all(run, deadline > parked + parking_limit_ns ? deadline : parked + parking_limit_ns), moment = SM_MOMENT_BAD;
         if (result < 0) {
-            blame_unparked(run->result, result);
+            sm__blame_unparked(run->result, result);
             sm__release();
             return result == -ETIMEDOUT ? -EBUSY : result;
         }
