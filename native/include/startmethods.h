@@ -352,8 +352,8 @@ SM_API int32_t sm_fork(const sm_fork_options *options, sm_fork_result *result);
 
 // Lets go the threads that a fork with SM_FORK_HOLD has left parked. 0.
 SM_API int32_t sm_fork_let_go(void);
-// The same as soon as no request comes for a while, or somebody else needs them: returns when the descriptor is readable, or when nobody is held any more. 0.
-SM_API int32_t sm_fork_hold_until(int32_t descriptor);
+// Waits until the descriptor is readable: 1. When nothing has come for that long, or the runtime has a signal to handle, the threads are let go: 0.
+SM_API int32_t sm_fork_hold_until(int32_t descriptor, int32_t patience_ms);
 
 // Parks every thread for a moment and tells what each is doing. Returns their number (at most capacity are written).
 SM_API int32_t sm_fork_inspect(const sm_fork_options *options, sm_thread_info *threads, int32_t capacity);

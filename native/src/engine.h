@@ -168,6 +168,9 @@ void sm__hold_or_release(const sm_run *run);
 void sm__let_go(void);
 void sm__release_all(void);
 
+// clean.c: pages that a fork need not know of
+void sm__drop_untouched_pages(void);
+
 // dormant.c: threads that come back later
 sm_slot *sm__choose_caretaker(const sm_run *run);
 void sm__sleep_on(sm_slot *slot);

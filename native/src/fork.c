@@ -324,8 +324,11 @@ static int capture_and_clone(sm_run *run)
         return outcome;
     outcome = capture(run, start);
     run->result->capture_ns = sm__now() - start;
-    if (outcome == 0)
+    if (outcome == 0) {
+        if (run->options->flags & SM_FORK_HOLD)
+            sm__drop_untouched_pages();
         outcome = clone_process(run);
+    }
     sm__disarm(run->signal, &saved_action);
     return outcome;
 }

@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <sys/stat.h>
 
-static const int patience_ms = 50;
 static int held;                       // how many
 static uint32_t threads;               // result->threads of the fork that parked them
 
@@ -62,15 +61,16 @@ int32_t sm_fork_let_go(void)
     return 0;
 }
 
-int32_t sm_fork_hold_until(int32_t descriptor)
+int32_t sm_fork_hold_until(int32_t descriptor, int32_t patience_ms)
 {
     struct pollfd polls[] = { { .fd = descriptor, .events = POLLIN }, { .fd = sm__engine.synch_pipe, .events = POLLIN }, { .fd = sm__engine.signal_pipe, .events = POLLIN } };
-    while (held) {
-        int ready = poll(polls, 3, patience_ms);
+    for (;;) {
+        int ready = poll(polls, held ? 3 : 1, patience_ms);
         if (ready > 0 && polls[0].revents)
-            return 0;
-        if (ready >= 0 || errno != EINTR)
+            return 1;
+        if (ready >= 0 || errno != EINTR) {
             sm__let_go();
+            return 0;
+        }
     }
-    return 0;
 }

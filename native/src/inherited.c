@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-enum { KIND_OTHER, KIND_PIPE, KIND_SOCKET, KIND_EPOLL, KIND_EVENT, KIND_INOTIFY };
+enum { KIND_NONE, KIND_OTHER, KIND_PIPE, KIND_SOCKET, KIND_EPOLL, KIND_EVENT, KIND_INOTIFY };
 static void path_of(char *path, int size, const char *folder, int descriptor)
 {
     sm_text text = { path, size, 0 };
@@ -24,7 +24,7 @@ static int kind_of(int descriptor, struct stat *state)
 {
     char path[40], target[40];
     if (syscall(SYS_fstat, descriptor, state) != 0)
-        return KIND_OTHER;
+        return KIND_NONE;
     if (S_ISFIFO(state->st_mode))
         return KIND_PIPE;
     if (S_ISSOCK(state->st_mode))
@@ -126,6 +126,8 @@ static int own_one(pass *p, int descriptor)
     struct stat state;
     int error = 0;
     switch (kind_of(descriptor, &state)) {
+    case KIND_NONE:
+        return -EBADF;
     case KIND_PIPE:
         error = replace_pipe_end(&p->signals, descriptor, state.st_ino);
         return error ? error : replace_pipe_end(&p->synchronisation, descriptor, state.st_ino);
@@ -175,18 +177,16 @@ static int own_counted(pass *p)
     if (p->run->descriptors <= 0)
         return 1;
     for (long descriptor = 0, left = p->run->descriptors; left > 0; descriptor++) {
-        if (syscall(SYS_fcntl, descriptor, F_GETFD) < 0) {
-            if (++gaps > MOST_GAPS)
-                return 1;
-            continue;
-        }
         // One that was made in this process is not among them.
         if (descriptor == p->dead_socket || descriptor == p->dead_inotify || is_fresh(&p->signals, descriptor) || is_fresh(&p->synchronisation, descriptor))
             continue;
-        left--;
         int error = own_one(p, (int)descriptor);
-        if (error != 0 && error != -EBADF)
+        if (error == 0)
+            left--;
+        else if (error != -EBADF)
             return error;
+        else if (++gaps > MOST_GAPS)
+            return 1;
     }
     return 0;
 }

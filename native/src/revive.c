@@ -63,6 +63,19 @@ static size_t new_entry(const sm_run *run, size_t old)
     return slot->new_tid ? (size_t)slot->new_tid : nobody(old);   // frozen, or not there yet
 }
 
+// Written only where it changes: the list has threads that ended long ago, and each write is a page of the child's own.
+SM_UNSANITIZED static void rewrite(size_t *entry, size_t value)
+{
+    if (*entry != value)
+        *entry = value;
+}
+
+static int is_dormant(size_t id)
+{
+    const sm_slot *slot = sm__slot_of((int)id);
+    return slot && slot->dormant && !slot->new_tid;
+}
+
 // A frozen foreground thread would keep the child's Main from ending the process: there it counts as a background thread.
 SM_UNSANITIZED static void make_background(char *thread)
 {
@@ -83,13 +96,14 @@ SM_UNSANITIZED void sm__rewrite_thread_ids(sm_run *run)
         for (struct sm_thread_map *map = *engine->thread_map; map; map = map->next)
             for (int i = 0; i < 256; i++)
                 if (map->entries[i].tid)
-                    map->entries[i].tid = new_entry(run, map->entries[i].tid);
+                    rewrite(&map->entries[i].tid, new_entry(run, map->entries[i].tid));
     if (!engine->thread_store || !*engine->thread_store)
         return;
     char *link = *(char **)(*engine->thread_store + engine->first_link);
     for (int guard = 0; link && guard < 4 * SM_MAX_THREADS; guard++, link = *(char **)link) {
         size_t *id = (size_t *)(link - engine->link_next + engine->os_id);
-        *id = new_entry(run, *id);
+        if (!is_dormant(*id))                        // sm__introduce does that; nobody asks before
+            rewrite(id, new_entry(run, *id));
     }
     for (int i = 0; i < sm__slot_count; i++)
         if (sm__slots[i].managed && !sm__slots[i].new_tid && !sm__slots[i].dormant)

@@ -2,7 +2,9 @@
 #include "fork_test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <semaphore.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 
 static sem_t wanted;
@@ -160,11 +162,11 @@ static void held_threads_are_let_go_when_nothing_is_asked_for(void)
     start_waiting(2, NULL);
     CHECK(tries_of_a_fork() > 0);
     CHECK_EQUAL(1, write(pipe_ends[1], "x", 1));
-    CHECK_EQUAL(0, sm_fork_hold_until(pipe_ends[0]));
+    CHECK_EQUAL(1, sm_fork_hold_until(pipe_ends[0], 60000));
     CHECK_EQUAL(0, tries_of_a_fork());
     char byte;
     CHECK_EQUAL(1, read(pipe_ends[0], &byte, 1));
-    CHECK_EQUAL(0, sm_fork_hold_until(pipe_ends[0]));
+    CHECK_EQUAL(0, sm_fork_hold_until(pipe_ends[0], 1));
     CHECK(all_done(2));
 }
 
@@ -195,6 +197,35 @@ static void looking_at_the_threads_lets_them_go(void)
     CHECK(all_done(2));
 }
 
+static int is_present(const char *page)
+{
+    uint64_t entry = 0;
+    int pagemap = open("/proc/self/pagemap", O_RDONLY);
+    CHECK_EQUAL((int)sizeof entry, (int)pread(pagemap, &entry, sizeof entry, (off_t)((uintptr_t)page / 4096 * sizeof entry)));
+    close(pagemap);
+    return (int)(entry >> 63);
+}
+
+static void pages_of_an_assembly_that_nobody_has_written_are_dropped_and_read_again(void)
+{
+    enum { PAGE = 4096 };
+    char name[] = "/tmp/startmethods-XXXXXX.dll";
+    set_up();
+    int file = mkstemps(name, 4);
+    CHECK(file >= 0 && ftruncate(file, 3 * PAGE) == 0 && pwrite(file, "abc", 3, 2 * PAGE) == 3);
+    char *pages = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+    CHECK(pages != MAP_FAILED && pages[2 * PAGE] == 'a');
+    pages[PAGE] = 'x';
+    start_waiting(2, NULL);
+    int tries = tries_of_a_fork(), untouched = is_present(pages + 2 * PAGE), written = is_present(pages + PAGE);
+    unlink(name);
+    CHECK(tries > 0);
+    CHECK(!untouched && written);
+    CHECK(pages[PAGE] == 'x' && pages[2 * PAGE] == 'a');
+    sm_fork_let_go();
+    CHECK(all_done(2));
+}
+
 static const sm_test_case cases[] = {
     CASE(threads_that_wait_come_back_when_the_child_has_lived_for_a_moment),
     CASE(a_child_that_forks_at_once_gets_its_threads_back_first),
@@ -204,6 +235,7 @@ static const sm_test_case cases[] = {
     CASE(held_threads_are_let_go_when_nothing_is_asked_for),
     CASE(a_thread_that_has_been_started_since_is_noticed),
     CASE(looking_at_the_threads_lets_them_go),
+    CASE(pages_of_an_assembly_that_nobody_has_written_are_dropped_and_read_again),
 };
 
 int main(int count, char **arguments)

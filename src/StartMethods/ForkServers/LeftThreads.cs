@@ -23,13 +23,13 @@ internal static class LeftThreads
         while (true)
         {
             Native.ForkInspect(out NativeThreadInfo[] all);
-            left = [.. all.Where(thread => (thread.Kind is NativeThreadKind.User or NativeThreadKind.Foreign) && thread.Name != ListenerThread.Name)];
+            left = Array.FindAll(all, thread => (thread.Kind is NativeThreadKind.User or NativeThreadKind.Foreign) && thread.Name != ListenerThread.Name);
             if (Array.TrueForAll(left, IsWaiting) || time.Elapsed > Patience)
                 break;
             Thread.CurrentThread.Join(10); // no event tells when a thread has come to rest
         }
         None = left.Length == 0;
-        string busy = Names(left.Where(thread => !IsWaiting(thread))), waiting = Names(left.Where(IsWaiting));
+        string busy = Names(Array.FindAll(left, thread => !IsWaiting(thread))), waiting = Names(Array.FindAll(left, IsWaiting));
         return (
             busy.Length == 0 ? "" : $"the preload left threads running, beside which nothing can be forked safely: {busy}. Stop them, or start them in the child, or wait in the preload until they are done",
             waiting.Length == 0 ? "" : $"the preload left threads behind, of which each child gets a copy: {waiting}. Stop them at the end of the preload if that is not meant");
@@ -37,6 +37,7 @@ internal static class LeftThreads
 
     private static bool IsWaiting(NativeThreadInfo thread) => thread.Parked != 0;
 
-    private static string Names(IEnumerable<NativeThreadInfo> threads) =>
-        string.Join(", ", threads.Select(thread => $"'{thread.Name}' (id {thread.ThreadId}{(thread.Kind == NativeThreadKind.Foreign ? ", of a native library" : "")})"));
+    // Without Linq here and elsewhere in a server: an assembly less is eight mappings less for each fork to copy.
+    private static string Names(NativeThreadInfo[] threads) =>
+        string.Join(", ", Array.ConvertAll(threads, thread => $"'{thread.Name}' (id {thread.ThreadId}{(thread.Kind == NativeThreadKind.Foreign ? ", of a native library" : "")})"));
 }

@@ -62,7 +62,7 @@ internal sealed class ServerLoop
     {
         while (true)
         {
-            _ = Native.ForkHoldUntil(_requests.Handle.Number);
+            _ = Native.ForkHoldUntil(_requests.Handle.Number, Patience);
             ReceivedDescriptors received = default;
             int size = _requests.Receive(_message, ref received, wait: true);
             if (size == 0)
@@ -152,6 +152,9 @@ internal sealed class ServerLoop
 
     // Two pipes of the runtime's and what stands for sockets are made before old ones are closed; directory and standard descriptors come over the channel. A few for the runtime.
     private const int ChildNeeds = 10;
+
+    // How long the server's threads stay parked when no request comes, in milliseconds.
+    private const int Patience = 50;
 
     private const int TooManyOpen = 24, NotPermitted = 1, Damaged = 71;
 

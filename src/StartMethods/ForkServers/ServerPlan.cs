@@ -34,6 +34,7 @@ internal sealed record ServerPlan(string Name, Action? Preload, Func<Task>? Prel
                 ["DOTNET_gcServer"] = "0",
                 ["DOTNET_gcConcurrent"] = "0",
                 ["DOTNET_TieredPGO"] = "0",
+                ["DOTNET_TC_BackgroundWorkerTimeoutMs"] = "7fffffff",
             },
         };
         if (!Tiered)

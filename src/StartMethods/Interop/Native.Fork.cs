@@ -88,9 +88,9 @@ internal static unsafe partial class Native
     [LibraryImport(Library, EntryPoint = "sm_fork_let_go")]
     internal static partial int ForkLetGo();
 
-    /// <summary>The same when no request comes for a while: returns when the descriptor is readable or nobody is held any more.</summary>
+    /// <summary>Waits until the descriptor is readable: 1. When nothing comes for that long, the threads are let go: 0.</summary>
     [LibraryImport(Library, EntryPoint = "sm_fork_hold_until")]
-    internal static partial int ForkHoldUntil(int descriptor);
+    internal static partial int ForkHoldUntil(int descriptor, int patienceMilliseconds);
 
     [LibraryImport(Library, EntryPoint = "sm_fork_is_foreign_child")]
     internal static partial int ForkIsForeignChild();
