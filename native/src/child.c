@@ -41,17 +41,13 @@ static void patch_process_ids(void)
 void sm__child(sm_run *run)
 {
     uint64_t start = sm__now();
-    int code = sm__has_code_memory();
     run->result->frozen = run->result->owners = 0;
     if (run->robust)
         syscall(SYS_set_robust_list, run->robust, run->robust_size);
-    if (code)
+    if (run->has_code_memory)
         require(run, sm__copy_code_contents());
     tell(run, SM_STAGE_COPIED);                      // the parent's threads may go on
-    int has_owners = !run->quiet || !(run->options->flags & SM_FORK_NO_LOCKS);
-    if (code || has_owners)
-        require(run, sm__read_ranges());
-    if (code)
+    if (run->has_code_memory)
         require(run, sm__map_code_copies());
     patch_process_ids();
     sm__forget_diagnostics();
@@ -59,8 +55,8 @@ void sm__child(sm_run *run)
     int revived = sm__revive_all(run);
     require(run, revived);
     sm__rewrite_thread_ids(run);                     // before any of them runs: the next garbage collection looks them up
-    if (has_owners)                                  // who waits may hold locks too: one in a static constructor, or in the middle of a collection
-        run->result->owners = sm__rewrite_owners(run);
+    if (run->has_owners)                             // who waits may hold locks too: one in a static constructor, or in the middle of a collection
+        require(run, sm__rewrite_owners(run));
     if (!run->quiet)
         sm__resend_activations();
     run->result->revived = run->shared->revived = (uint32_t)revived;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 static int old_file = -1, new_file = -1;
+static struct stat old_state;
 
 static int is_code_file(int descriptor)
 {
@@ -27,14 +28,20 @@ int sm__has_code_memory(void)
     static int searched;
     if (searched && old_file < 0)
         return 0;
-    if (old_file >= 0 && is_code_file(old_file))
-        return 1;
-    searched = 1;
-    old_file = -1;
-    for (int i = 0; i < 1024 && old_file < 0; i++)
-        if (is_code_file(i))
-            old_file = i;
-    return old_file >= 0;
+    if (old_file < 0 || !is_code_file(old_file)) {
+        searched = 1;
+        old_file = -1;
+        for (int i = 0; i < 1024 && old_file < 0; i++)
+            if (is_code_file(i))
+                old_file = i;
+    }
+    return old_file >= 0 && syscall(SYS_fstat, old_file, &old_state) == 0;
+}
+
+// By its identity, not its name: an application may have files of any name.
+int sm__is_code(const sm_mapping *mapping)
+{
+    return mapping->shared && old_file >= 0 && mapping->inode == old_state.st_ino && mapping->device == old_state.st_dev;
 }
 
 static int copy_extent(off_t from, off_t end)
@@ -58,13 +65,12 @@ static int copy_extent(off_t from, off_t end)
 // Copies what the runtime's code file holds (it is gigabytes long and nearly all hole) into a new one.
 int sm__copy_code_contents(void)
 {
-    struct stat state;
     new_file = (int)syscall(SYS_memfd_create, "doublemapper", 1u);   // MFD_CLOEXEC; the name by which we and the runtime's tools know it
     if (new_file < 0)
         return -errno;
-    if (syscall(SYS_fstat, old_file, &state) != 0 || syscall(SYS_ftruncate, new_file, state.st_size) != 0)
+    if (syscall(SYS_ftruncate, new_file, old_state.st_size) != 0)
         return -errno;
-    for (off_t at = 0; at < state.st_size;) {
+    for (off_t at = 0; at < old_state.st_size;) {
         off_t data = (off_t)syscall(SYS_lseek, old_file, at, SEEK_DATA);
         if (data < 0)
             return errno == ENXIO ? 0 : -errno;
@@ -77,13 +83,13 @@ int sm__copy_code_contents(void)
     return 0;
 }
 
-// Maps the copy over every mapping of the old file, at the same places with the same rights. Needs sm__read_ranges.
+// Maps the copy over every mapping of the old file, at the same places with the same rights. The table of mappings is the parent's, from before the fork.
 int sm__map_code_copies(void)
 {
     int count = 0;
     for (int i = 0; i < sm__mapping_count; i++) {
         const sm_mapping *mapping = &sm__mappings[i];
-        if (!mapping->code)
+        if (!sm__is_code(mapping))
             continue;
         int protection = (mapping->read ? PROT_READ : 0) | (mapping->write ? PROT_WRITE : 0) | (mapping->execute ? PROT_EXEC : 0);
         long mapped = syscall(SYS_mmap, mapping->start, (size_t)(mapping->end - mapping->start), protection, MAP_SHARED | MAP_FIXED, new_file,

@@ -49,7 +49,15 @@ typedef struct {
 typedef struct { char *start, *end; } sm_range;
 
 // What the parent and the child share during one fork, in a page of its own.
-typedef struct { _Atomic int stage; int error; uint64_t child_ns; uint32_t revived, frozen, owners; } sm_handshake;
+enum { SM_MAX_OWNERS = 256 };
+typedef struct {
+    _Atomic int stage, has_found;
+    int error;
+    uint64_t child_ns;
+    uint32_t revived, frozen, owners;
+    uint32_t found_count;                     // what the parent has found, once it has_found: owners of locks
+    int32_t *found[SM_MAX_OWNERS];
+} sm_handshake;
 enum { SM_STAGE_STARTED, SM_STAGE_COPIED, SM_STAGE_READY, SM_STAGE_FAILED };
 
 typedef struct {
@@ -64,6 +72,7 @@ typedef struct {
     uint64_t patience;                        // until then, what passes is waited for
     int signal;
     int quiet;
+    int has_code_memory, has_owners;          // what the child must copy, and repair
     long descriptors;                         // how many are open, 0: not known
 } sm_run;
 
@@ -135,7 +144,7 @@ void sm__forget_diagnostics(void);
 // ranges.c: the memory map, without libc
 int sm__read_ranges(void);
 int sm__peek(const void *address, void *buffer, size_t size);
-typedef struct { char *start, *end; uint64_t offset, inode; unsigned char read, write, execute, shared, code, heap, managed; } sm_mapping;
+typedef struct { char *start, *end; uint64_t offset, inode, device; unsigned char read, write, execute, shared, heap; } sm_mapping;
 extern sm_mapping sm__mappings[SM_MAX_RANGES];
 extern int sm__mapping_count;
 
@@ -152,6 +161,7 @@ void sm__child_failed(sm_run *run, int error) __attribute__((noreturn));
 int sm__copy_code_contents(void);
 int sm__map_code_copies(void);
 int sm__has_code_memory(void);
+int sm__is_code(const sm_mapping *mapping);
 void sm__wake(_Atomic int *word);
 long sm__count_descriptors(void);
 int sm__own_descriptors(sm_run *run);
@@ -160,7 +170,8 @@ void sm__rewrite_thread_ids(sm_run *run);
 int sm__revive(sm_slot *slot);
 void sm__introduce(const sm_slot *slot);
 void sm__resend_activations(void);
-uint32_t sm__rewrite_owners(sm_run *run);
+void sm__find_owners(sm_run *run);
+int sm__rewrite_owners(sm_run *run);
 
 // held.c: threads that stay parked from one fork to the next
 int sm__still_holds_all(sm_run *run);

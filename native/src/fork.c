@@ -119,10 +119,11 @@ static void drop_handshake(void)
     handshake = NULL;
 }
 
-static int make_handshake(sm_run *run, int has_code_memory)
+static int make_handshake(sm_run *run)
 {
     int outcome;
-    if (!has_code_memory && run->options->flags & SM_FORK_NO_WAIT) {
+    run->has_code_memory = sm__has_code_memory();
+    if (!run->has_code_memory && run->options->flags & SM_FORK_NO_WAIT) {
         drop_handshake();
         run->shared = &unheard;
     }
@@ -132,6 +133,8 @@ static int make_handshake(sm_run *run, int has_code_memory)
     else {
         run->shared = handshake;
     }
+    run->shared->found_count = 0;
+    atomic_store(&run->shared->has_found, 0);
     atomic_store(&run->shared->stage, SM_STAGE_STARTED);
     return 0;
 }
@@ -231,6 +234,8 @@ static void bury(sm_run *run, int pid, int pidfd, int error)
 static int in_parent(sm_run *run, int pid, int pidfd)
 {
     sm_fork_result *result = run->result;
+    if (run->has_code_memory && run->has_owners)
+        sm__find_owners(run);                        // while the child copies code memory
     int failed = awaits_child(run) ? await_child(run, pidfd, SM_STAGE_COPIED) : 0;
     result->parked_ns = sm__now() - result->parked_ns;
     sm__hold_or_release(run);
@@ -265,12 +270,20 @@ static int in_child(sm_run *run)
 
 static int clone_process(sm_run *run)
 {
-    int pidfd = -1, *tid = (int *)(run->caller_pointer + sm__engine.tid_offset);
+    int pidfd = -1, *tid = (int *)(run->caller_pointer + sm__engine.tid_offset), error;
+    sm_text text = { run->result->why, sizeof run->result->why, 0 };
     unsigned long flags = CLONE_PIDFD | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
     if (run->options->flags & SM_FORK_CLONE_PARENT)
         flags |= CLONE_PARENT;
     run->result->quiet = run->quiet;
-    run->descriptors = sm__count_descriptors();      // here, where its name in /proc is known already: a child's would have to be made, and taken apart when it is reaped
+    // Here, where its name in /proc is known already: a child's would have to be made, and taken apart when it is reaped.
+    run->descriptors = sm__count_descriptors();
+    run->has_owners = !run->quiet || !(run->options->flags & SM_FORK_NO_LOCKS);
+    if (run->has_code_memory && (error = sm__read_ranges()) < 0) {
+        sm__release_all();
+        sm__text(&text, "the mappings of this process could not be read");
+        return error;
+    }
     uint64_t start = sm__now();
     long pid = syscall(SYS_clone, flags, NULL, &pidfd, tid, NULL);
     if (pid == 0)
@@ -278,10 +291,9 @@ static int clone_process(sm_run *run)
     run->result->fork_ns = sm__now() - start;
     if (pid > 0)
         return in_parent(run, (int)pid, pidfd);
-    int error = -errno;
-    sm_text text = { run->result->why, sizeof run->result->why, 0 };
-    sm__text(&text, "clone(2) failed");
+    error = -errno;
     sm__release_all();
+    sm__text(&text, "clone(2) failed");
     return error;
 }
 
@@ -341,7 +353,7 @@ int32_t sm_fork(const sm_fork_options *options, sm_fork_result *result)
     int outcome = begin(&run, options, result);
     if (outcome < 0)
         return outcome;
-    if ((outcome = make_handshake(&run, sm__has_code_memory())) < 0) {
+    if ((outcome = make_handshake(&run)) < 0) {
         give_turn();
         return outcome;
     }

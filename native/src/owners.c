@@ -9,6 +9,7 @@
 // are as small as any counter, less than that matches data of all kinds ({1, 2, 5, 4, 3} for one).
 #include "engine.h"
 
+#include <emmintrin.h>
 #include <string.h>
 
 enum { LOCKED = 1, LOCKED_WITH_WAITERS = 2, MAX_RECURSION = 64, MAX_USERS = 4096, RECURSIVE = 1, CHECKING = 2, BETWEEN_PROCESSES = 0x80 };
@@ -20,16 +21,22 @@ typedef struct { uint32_t lock, recursion; int32_t owner; uint32_t users; int32_
 typedef struct { uint32_t readers, writers, write_phase, writer_futex, padding[2]; int32_t writer, shared; uint64_t elision, padding2; uint32_t flags; } rwlock;
 _Static_assert(sizeof(mutex) == 40 && offsetof(rwlock, writer) == 24 && offsetof(rwlock, flags) == 48, "as glibc has them");
 
-// A parked thread's id can only be looked up fast if the ids are few or hashed: one word of bits says "certainly none of them" for most.
+// The ids whose owners have new ones: from the lowest to the highest, and one word of bits, that says "certainly none of them" for most in between.
 static uint64_t id_filter[64];
+static uint32_t lowest_id, id_span;
 
 static void build_filter(const sm_run *run)
 {
+    uint32_t highest = 0;
+    lowest_id = ~0u;
     memset(id_filter, 0, sizeof id_filter);
     for (int i = 0; i <= sm__slot_count; i++) {
         int tid = i < sm__slot_count ? atomic_load(&sm__slots[i].tid) : run->caller;
         id_filter[(tid >> 6) & 63] |= 1ull << (tid & 63);
+        lowest_id = (uint32_t)tid < lowest_id ? (uint32_t)tid : lowest_id;
+        highest = (uint32_t)tid > highest ? (uint32_t)tid : highest;
     }
+    id_span = highest - lowest_id;
 }
 
 static int may_be_id(int32_t value)
@@ -43,6 +50,11 @@ static int new_id_of(const sm_run *run, int32_t old)
         return (int)syscall(SYS_gettid);
     const sm_slot *slot = sm__slot_of(old);
     return slot && atomic_load(&slot->state) == SM_SLOT_PARKED ? slot->new_tid : 0;
+}
+
+static int in_child(const sm_run *run)
+{
+    return run->process != (int)syscall(SYS_getpid);
 }
 
 SM_UNSANITIZED static int looks_owned(const mutex *candidate)
@@ -71,27 +83,52 @@ static uint32_t rewrite_owner(const sm_run *run, int32_t *owner)
     return 1;
 }
 
-// The first eight bytes of a held mutex are two small numbers (how it is locked, how often), and so are those of a lock held for writing (three and
-// perhaps readers, waiting writers): one comparison rejects nearly every word, zero among them.
-static int may_begin_lock(uint64_t word)
+enum { LINE = 64 };
+typedef uint32_t numbers __attribute__((vector_size(16)));
+
+// A lock notes its owner at the beginning of eight bytes, and a small number behind it: how many use the mutex, whether processes share the other kind. Does one of
+// the eight words of this cache line look so? Hardly one line in a hundred does, unless ids are as small as in a new container.
+SM_UNSANITIZED static int may_name_owner(const char *line)
 {
-    return word - 1 < ((uint64_t)(MAX_USERS + 1) << 32) && (uint32_t)word - 1 < 8 * MAX_USERS + 8;
+    const numbers *quarter = (const numbers *)line, first = { 0, 2, 4, 6 }, second = { 1, 3, 5, 7 };
+    numbers unlike[2];
+    for (int i = 0; i < 2; i++) {
+        numbers owners = __builtin_shuffle(quarter[2 * i], quarter[2 * i + 1], first), users = __builtin_shuffle(quarter[2 * i], quarter[2 * i + 1], second);
+        unlike[i] = (numbers)(owners - lowest_id > id_span) | (numbers)(users > MAX_USERS);
+    }
+    return _mm_movemask_epi8((__m128i)(unlike[0] & unlike[1])) != 0xffff;
+}
+
+// What became of a lock's owner: in the child it gets its new id; the parent, which searches for it, notes the place.
+static uint32_t handle_owner(const sm_run *run, int32_t *owner)
+{
+    sm_handshake *shared = run->shared;
+    if (in_child(run))
+        return rewrite_owner(run, owner);
+    if (*owner != run->caller && !sm__slot_of(*owner))
+        return 0;
+    if (shared->found_count < SM_MAX_OWNERS)
+        shared->found[shared->found_count] = owner;
+    shared->found_count++;
+    return 0;
 }
 
 // What this reads is cold, and the processor alone fetches too little of it ahead: asked to, it takes a third less time.
-SM_UNSANITIZED static uint32_t rewrite_range(const sm_run *run, char *start, char *end)
+SM_UNSANITIZED static uint32_t search_range(const sm_run *run, char *start, char *end)
 {
-    enum { LINE = 64, AHEAD = 1024 };
+    enum { AHEAD = 1024, OWNER_OF_MUTEX = offsetof(mutex, owner), OWNER_OF_RWLOCK = offsetof(rwlock, writer) };
     uint32_t rewritten = 0;
-    for (char *at = start; at + sizeof(mutex) <= end; at += 8) {
-        if ((uintptr_t)at % LINE == 0)
-            __builtin_prefetch(at + AHEAD);
-        if (__builtin_expect(!may_begin_lock(*(uint64_t *)at), 1))
+    for (char *line = (char *)((uintptr_t)start & ~(uintptr_t)(LINE - 1)); line < end; line += LINE) {
+        __builtin_prefetch(line + AHEAD);
+        if (__builtin_expect(!may_name_owner(line), 1))
             continue;
-        if (looks_owned((mutex *)at))
-            rewritten += rewrite_owner(run, &((mutex *)at)->owner);
-        else if (at + sizeof(rwlock) <= end && looks_written((rwlock *)at))
-            rewritten += rewrite_owner(run, &((rwlock *)at)->writer);
+        for (char *at = line; at < line + LINE; at += 8) {
+            char *one = at - OWNER_OF_MUTEX, *other = at - OWNER_OF_RWLOCK;
+            if (one >= start && one + sizeof(mutex) <= end && looks_owned((mutex *)one))
+                rewritten += handle_owner(run, &((mutex *)one)->owner);
+            else if (other >= start && other + sizeof(rwlock) <= end && looks_written((rwlock *)other))
+                rewritten += handle_owner(run, &((rwlock *)other)->writer);
+        }
     }
     return rewritten;
 }
@@ -136,48 +173,98 @@ static int is_loader_heap(const sm_mapping *mapping)
         && !holds_a_stack(mapping);
 }
 
+// Part of a managed assembly? Its first part begins as a portable executable does, and not as a native library. Between its parts there are gaps, which are mappings of no file.
+SM_UNSANITIZED static int is_managed(const sm_mapping *part)
+{
+    for (const sm_mapping *first = part; first >= sm__mappings && (first->inode == part->inode || first->inode == 0); first--)
+        if (first->inode == part->inode && first->device == part->device && first->offset == 0)
+            return first->read && first->start[0] == 'M' && first->start[1] == 'Z';
+    return 0;
+}
+
 static int holds_native_locks(int index)
 {
     const sm_mapping *mapping = &sm__mappings[index];
-    if (!mapping->read || !mapping->write || (mapping->shared && !mapping->code))
+    if (!mapping->read || !mapping->write)
         return 0;
-    return mapping->code || (mapping->inode != 0 && !mapping->managed) || mapping->heap || is_bss(index) || is_malloc_arena(mapping) || is_loader_heap(mapping);
+    if (mapping->shared)
+        return sm__is_code(mapping);
+    return mapping->inode != 0 ? !is_managed(mapping) : mapping->heap || is_bss(index) || is_malloc_arena(mapping) || is_loader_heap(mapping);
 }
 
 // Without the engine's own tables: they hold ids beside small numbers, and most of their pages have never been touched.
-static uint32_t rewrite_without(const sm_run *run, char *start, char *end, const sm_range *tables, int count)
+static uint32_t search_without(const sm_run *run, char *start, char *end, const sm_range *tables, int count)
 {
     if (count == 0)
-        return rewrite_range(run, start, end);
+        return search_range(run, start, end);
     char *table = tables->start, *table_end = tables->end;
     if (table_end <= start || table >= end)
-        return rewrite_without(run, start, end, tables + 1, count - 1);
-    uint32_t rewritten = start < table ? rewrite_without(run, start, table, tables + 1, count - 1) : 0;
-    return rewritten + (end > table_end ? rewrite_without(run, table_end, end, tables + 1, count - 1) : 0);
+        return search_without(run, start, end, tables + 1, count - 1);
+    uint32_t rewritten = start < table ? search_without(run, start, table, tables + 1, count - 1) : 0;
+    return rewritten + (end > table_end ? search_without(run, table_end, end, tables + 1, count - 1) : 0);
 }
 
-// What the pages of this process hold. The copy of the code file has just been mapped: no page of it is there yet, and all of it was written.
-static uint32_t rewrite_mapping(const sm_run *run, const sm_mapping *mapping, sm_pages *pages, const sm_range *tables, int count)
+// What is not searched yet. Neighbours are one: a lock may lie across the edge of two mappings, as that between the data of a library that are in its file and those that are not.
+typedef struct { const sm_run *run; sm_range waiting; uint32_t rewritten; } search_state;
+
+static void search_waiting(search_state *state, sm_range next)
 {
-    uint32_t rewritten = 0;
-    if (mapping->code)
-        return rewrite_without(run, mapping->start, mapping->end, tables, count);
+    const sm_range tables[] = { { (char *)sm__slots, (char *)(sm__slots + SM_MAX_THREADS) }, { (char *)sm__mappings, (char *)(sm__mappings + SM_MAX_RANGES) } };
+    if (state->waiting.start && state->waiting.end == next.start) {
+        state->waiting.end = next.end;
+        return;
+    }
+    if (state->waiting.start)
+        state->rewritten += search_without(state->run, state->waiting.start, state->waiting.end, tables, 2);
+    state->waiting = next;
+}
+
+// Of a mapping the pages that exist. Of the code file all was written that is mapped so; its copy has just been mapped in a child, where no page of it is there yet.
+static void search_mapping(search_state *state, const sm_mapping *mapping, sm_pages *pages)
+{
+    if (mapping->shared) {
+        search_waiting(state, (sm_range){ mapping->start, mapping->end });
+        return;
+    }
     sm__pages_of(pages, mapping->start, mapping->end);
     for (sm_range run_of_pages; sm__next_pages(pages, &run_of_pages);)
-        rewritten += rewrite_without(run, run_of_pages.start, run_of_pages.end, tables, count);
-    return rewritten;
+        search_waiting(state, run_of_pages);
 }
 
-uint32_t sm__rewrite_owners(sm_run *run)
+static uint32_t search(const sm_run *run)
 {
     static sm_pages pages;
-    const sm_range tables[] = { { (char *)sm__slots, (char *)(sm__slots + SM_MAX_THREADS) }, { (char *)sm__mappings, (char *)(sm__mappings + SM_MAX_RANGES) } };
-    uint32_t rewritten = 0;
+    search_state state = { .run = run };
     build_filter(run);
     sm__open_pages(&pages);
     for (int i = 0; i < sm__mapping_count; i++)
         if (holds_native_locks(i))
-            rewritten += rewrite_mapping(run, &sm__mappings[i], &pages, tables, 2);
+            search_mapping(&state, &sm__mappings[i], &pages);
+    search_waiting(&state, (sm_range){ NULL, NULL });
     sm__close_pages(&pages);
-    return rewritten;
+    return state.rewritten;
+}
+
+// In the parent, which stands still until its child has copied code memory: it searches meanwhile, in the same data, of which it has every page at hand.
+void sm__find_owners(sm_run *run)
+{
+    search(run);
+    atomic_store(&run->shared->has_found, 1);
+}
+
+// In the child: what its parent has found, or, if that is more than there is room for or not known, what it finds itself. Returns -errno where that fails.
+int sm__rewrite_owners(sm_run *run)
+{
+    const sm_handshake *shared = run->shared;
+    if (!atomic_load(&shared->has_found) || shared->found_count > SM_MAX_OWNERS) {
+        int mappings = sm__read_ranges();
+        run->result->owners = mappings < 0 ? 0 : search(run);
+        return mappings;
+    }
+    for (uint32_t i = 0; i < shared->found_count; i++) {
+        int32_t owner;
+        if (sm__peek(shared->found[i], &owner, sizeof owner))   // what is not there in a child (MADV_DONTFORK) is nobody's lock
+            run->result->owners += rewrite_owner(run, shared->found[i]);
+    }
+    return 0;
 }

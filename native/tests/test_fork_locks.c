@@ -154,6 +154,85 @@ static void a_revived_thread_releases_the_write_lock_that_it_held(void)
     every_child_can(use_written, 30);
 }
 
+// More locks than a parent notes for its child, in every place of a cache line that a lock may have, and over the edges of lines and pages.
+enum { PLACES = 400, STRIDE = 72 };
+static _Alignas(64) char places[PLACES * STRIDE];
+
+static pthread_mutex_t *lock_at(int index)
+{
+    return (pthread_mutex_t *)(places + (size_t)index * STRIDE);
+}
+
+static void *hold_everywhere(void *argument)
+{
+    for (int i = 0; i < PLACES; i++)
+        pthread_mutex_lock(lock_at(i));
+    pthread_mutex_lock(&told_lock);
+    atomic_fetch_add(&started, 1);
+    while (!told)
+        pthread_cond_wait(&tell, &told_lock);
+    int failed = 0;
+    for (int i = 0; i < PLACES; i++)
+        failed += pthread_mutex_unlock(lock_at(i)) != 0;
+    atomic_fetch_add(&started, failed == 0 ? 1 : 1000);
+    pthread_mutex_unlock(&told_lock);
+    return argument;
+}
+
+static void a_lock_is_released_in_the_child_wherever_it_lies(void)
+{
+    set_up();
+    for (int i = 0; i < PLACES; i++)
+        *lock_at(i) = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+    start(hold_everywhere, NULL);
+    await_started(1);
+    pthread_mutex_lock(&told_lock);
+    pthread_mutex_unlock(&told_lock);
+    int pid = do_fork(SM_FORK_REVIVE_ALL, 2000000);
+    if (pid == 0) {
+        alarm(10);
+        pthread_mutex_lock(&told_lock);
+        told = 1;
+        pthread_cond_signal(&tell);
+        pthread_mutex_unlock(&told_lock);
+        await_started(2);
+        _exit(atomic_load(&started) == 2 ? 0 : 1);
+    }
+    CHECK(pid > 0);
+    CHECK_EQUAL(0, exit_code_of(pid));
+    close(last.pidfd);
+}
+
+// It holds no native locks, and is passed over. Its parts have gaps between them.
+static void data_of_a_managed_assembly_is_left_alone(void)
+{
+    enum { PAGE = 4096 };
+    char name[] = "/tmp/startmethods-XXXXXX";
+    set_up();
+    start(count, (void *)0);
+    await_started(1);
+    sm_thread_info thread[4];
+    sm_fork_options options = { .size = sizeof options };
+    CHECK_EQUAL(1, sm_fork_inspect(&options, thread, 4));
+    int held[10] = { 1, 1, thread[0].tid, 1, 1 }, file = mkstemp(name);
+    CHECK(file >= 0);
+    unlink(name);
+    CHECK_EQUAL(2, pwrite(file, "MZ", 2, 0));
+    CHECK_EQUAL(0, ftruncate(file, 2 * PAGE));
+    char *image = mmap(NULL, 4 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(image != MAP_FAILED);
+    CHECK(mmap(image, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, file, 0) == image);
+    char *data = mmap(image + 2 * PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, file, PAGE);
+    CHECK(data == image + 2 * PAGE);
+    memcpy(data + 64, held, sizeof held);
+    int pid = do_fork(SM_FORK_REVIVE_ALL, 2000000);
+    if (pid == 0)
+        _exit(memcmp(data + 64, held, sizeof held) == 0 ? 0 : 1);
+    CHECK(pid > 0);
+    CHECK_EQUAL(0, exit_code_of(pid));
+    close(last.pidfd);
+}
+
 // In a container thread ids are small: numbers of all kinds look like the owner of a lock then.
 static void data_that_resembles_a_held_lock_is_left_alone(void)
 {
@@ -188,6 +267,8 @@ static const sm_test_case cases[] = {
     CASE(a_revived_thread_that_waits_releases_the_lock_that_it_held),
     CASE(a_lock_that_is_being_taken_or_released_has_the_right_owner_in_the_child),
     CASE(a_revived_thread_releases_the_write_lock_that_it_held),
+    CASE(a_lock_is_released_in_the_child_wherever_it_lies),
+    CASE(data_of_a_managed_assembly_is_left_alone),
     CASE(data_that_resembles_a_held_lock_is_left_alone),
 };
 
