@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using StartMethods.Bootstrap;
 using StartMethods.Channels;
 using StartMethods.Forking;
@@ -96,30 +95,31 @@ public sealed class ChildLaunch
 
     /// <summary>
     /// For a method that makes the child a copy of this process, called in that copy, on the thread that becomes its main thread: gives it its environment, directory and
-    /// standard descriptors, runs the body from the inherited memory, answers, and ends the process. Never returns.
+    /// standard descriptors, runs the body from the inherited memory, answers, and ends the process. Never returns, but from a rehearsal.
     /// </summary>
-    [DoesNotReturn]
-    internal void RunInChild()
+    /// <param name="isRehearsal">Whether this is the process that will be forked, which goes the same way and stays what it is.</param>
+    internal void RunInChild(bool isRehearsal = false)
     {
-        ChildProcess.ForgetAll();
+        ChildProcess.ForgetAll(isRehearsal);
         FrameChannel channel;
         try
         {
-            _parentEnd.Dispose(); // else the child would hold the parent's end open, and never see it close
-            _streams.BecomeOwn();
-            InheritedConsole.Forget();
+            if (!isRehearsal)
+                _parentEnd.Dispose(); // else the child would hold the parent's end open, and never see it close
+            _streams.BecomeOwn(isRehearsal);
+            InheritedConsole.Forget(isRehearsal);
             BecomeEnvironment();
             if (Options.WorkingDirectory is { } directory)
                 Directory.SetCurrentDirectory(directory);
             channel = new FrameChannel(_end.Open());
         }
-        catch (Exception e)
+        catch (Exception e) when (!isRehearsal)
         {
             OrderlyExit.WriteError($"StartMethods: child '{Name}' cannot be prepared: {e.Message}");
             OrderlyExit.End(ChildEntry.BootstrapFailedCode);
             throw;
         }
-        ChildRunner.RunInMemory(channel, Setup, _job.Body, _job.Argument, Options.Serializer);
+        ChildRunner.RunInMemory(channel, Setup, _job.Body, _job.Argument, Options.Serializer, isRehearsal ? _parentEnd.Dispose : null);
     }
 
     private void BecomeEnvironment()

@@ -15,7 +15,7 @@ namespace StartMethods;
 /// </remarks>
 public partial class ChildProcess : IAsyncDisposable
 {
-    private static readonly ConcurrentDictionary<ChildProcess, byte> Alive = new();
+    private static ConcurrentDictionary<ChildProcess, byte> s_alive = new();
     private static CurrentChild? s_current;
 
     private readonly ChildSession _session;
@@ -25,14 +25,14 @@ public partial class ChildProcess : IAsyncDisposable
         Job = job;
         Options = options ?? ChildOptions.Defaults;
         _session = new ChildSession(job, Options);
-        Alive.TryAdd(this, 0);
-        _session.OnEnded = () => Alive.TryRemove(this, out _);
+        s_alive.TryAdd(this, 0);
+        _session.OnEnded = () => s_alive.TryRemove(this, out _);
         if (_session.Ended.IsCompleted)
-            Alive.TryRemove(this, out _); // it ended before the line above
+            s_alive.TryRemove(this, out _); // it ended before the line above
     }
 
     /// <summary>The children of this process that have not ended yet. Python: <c>multiprocessing.active_children</c>.</summary>
-    public static IReadOnlyCollection<ChildProcess> Active => [.. Alive.Keys.Where(child => !child._session.Ended.IsCompleted)];   // it leaves the set a moment after its end is told
+    public static IReadOnlyCollection<ChildProcess> Active => [.. s_alive.Keys.Where(child => !child._session.Ended.IsCompleted)];   // it leaves the set a moment after its end is told
 
     /// <summary>What this process is, inside a child; null in a process that is not a child of this library.</summary>
     public static CurrentChild? Current => ChildContext.Current is { } context ? s_current ??= new CurrentChild(context) : null;
@@ -127,8 +127,14 @@ public partial class ChildProcess : IAsyncDisposable
     /// <summary>"child-1 (process 4711, spawn)".</summary>
     public override string ToString() => $"{Name} (process {Id}, {Method.Name})";
 
-    /// <summary>For a child that is a copy of this process: its parent's children are not its own.</summary>
-    internal static void ForgetAll() => Alive.Clear();
+    /// <summary>For a child that is a copy of this process: its parent's children are not its own. Their set is left, not emptied: a thread that did not come along may hold a lock of it.</summary>
+    /// <param name="isRehearsal">Whether this is the process that will be forked.</param>
+    internal static void ForgetAll(bool isRehearsal)
+    {
+        ConcurrentDictionary<ChildProcess, byte> none = new();
+        if (!isRehearsal)
+            s_alive = none;
+    }
 
     private protected Task<T> ReadAsync<T>()
     {

@@ -68,11 +68,12 @@ internal sealed class ChildStreams : IDisposable
     internal bool IsTaken => OutputRelay is { HasEnded: false } || (OutputRelay is not null && Relay is { HasEnded: false });
 
     /// <summary>Gives the three to this process itself: for a child that is a copy of the parent.</summary>
-    internal void BecomeOwn()
+    /// <param name="isRehearsal">Whether this is the process that will be forked, whose own stay as they are.</param>
+    internal void BecomeOwn(bool isRehearsal)
     {
-        Become(0, Input);
-        Become(1, Output);
-        Become(2, Error);
+        Become(0, Input, isRehearsal);
+        Become(1, Output, isRehearsal);
+        Become(2, Error, isRehearsal);
         InputStream?.Dispose();
         OutputStream?.Dispose();
         ErrorStream?.Dispose();
@@ -96,23 +97,23 @@ internal sealed class ChildStreams : IDisposable
         OutputRelay?.Dispose();
     }
 
-    private static void Become(int number, SpawnStdio target)
+    private static void Become(int number, SpawnStdio target, bool isRehearsal)
     {
         switch (target.Kind)
         {
             case SpawnStdio.Target.Handle:
-                Set((int)target.Handle!.DangerousGetHandle(), number);
+                Set((int)target.Handle!.DangerousGetHandle(), number, isRehearsal);
                 break;
             case SpawnStdio.Target.MergeIntoOutput:
-                Set(1, number);
+                Set(1, number, isRehearsal);
                 break;
             case SpawnStdio.Target.Null:
                 using (SafeHandle none = File.OpenHandle("/dev/null", FileMode.Open, number == 0 ? FileAccess.Read : FileAccess.Write))
-                    Set((int)none.DangerousGetHandle(), number);
+                    Set((int)none.DangerousGetHandle(), number, isRehearsal);
                 break;
             case SpawnStdio.Target.File:
                 using (SafeHandle file = Open(target))
-                    Set((int)file.DangerousGetHandle(), number);
+                    Set((int)file.DangerousGetHandle(), number, isRehearsal);
                 break;
             case SpawnStdio.Target.Inherit:
             default:
@@ -127,7 +128,8 @@ internal sealed class ChildStreams : IDisposable
         _ => File.OpenHandle(target.Path!, FileMode.Create, FileAccess.Write),
     };
 
-    private static void Set(int descriptor, int number) => NativeError.ThrowIfFailed(Native.SetStandardDescriptor(descriptor, number), $"dup2 to descriptor {number}");
+    private static void Set(int descriptor, int number, bool isRehearsal) =>
+        NativeError.ThrowIfFailed(Native.SetStandardDescriptor(descriptor, isRehearsal ? descriptor : number), "dup2 to a standard descriptor");
 
     private (SpawnStdio, Stream) PipeTo()
     {

@@ -31,9 +31,21 @@ public static class Posix
     /// <exception cref="InvalidOperationException">Called by a hook of <see cref="AtFork"/>.</exception>
     public static int Fork(ForkOptions? options = null)
     {
+        RehearseExit();
         ForkOutcome outcome = ForkOperation.Run(options);
         outcome.Pidfd?.Dispose();
         return outcome.ProcessId;
+    }
+
+    private static int s_isExitRehearsed;
+
+    // Else each child binds for itself what it does when it leaves.
+    private static void RehearseExit()
+    {
+        if (ForkEngine.UnsupportedReason is not null || Interlocked.Exchange(ref s_isExitRehearsed, 1) != 0)
+            return;
+        for (int i = 0; i < ForkOperation.Rehearsals; i++)
+            OrderlyExit.Rehearse(runHandlers: false);
     }
 
     /// <summary>
@@ -48,6 +60,7 @@ public static class Posix
     {
         if (ForkEngine.UnsupportedReason is { } reason)
             throw new StartMethodNotSupportedException($"forkpty: {reason}. StartMethod.Spawn works everywhere.");
+        RehearseExit();
         NativeError.ThrowIfFailed(Native.PtyOpenPair(out int controlling, out int own), "posix_openpt");
         using FileDescriptor childSide = new(own);
         SafeFileHandle parentSide = new(controlling, ownsHandle: true);
@@ -122,7 +135,7 @@ public static class Posix
     [DoesNotReturn]
     public static void Exit(int code)
     {
-        OrderlyExit.Leave(code, runHandlers: false);
-        throw new UnreachableException();
+        while (true) // and not a throw behind it: a method that can only throw is not precompiled, and each child compiled it
+            OrderlyExit.Leave(code, runHandlers: false);
     }
 }

@@ -70,34 +70,26 @@ internal sealed class ChildRunner
         }
     }
 
-    /// <summary>Runs a body that this process, a copy of its parent, has in its memory already.</summary>
-    [DoesNotReturn]
-    internal static void RunInMemory(FrameChannel channel, SetupMessage setup, Delegate body, object? argument, IPayloadSerializer? serializer)
+    /// <summary>Runs a body that this process, a copy of its parent, has in its memory already. Never returns, but from a rehearsal.</summary>
+    /// <param name="channel">The conversation, of which nothing has happened yet.</param>
+    /// <param name="setup">What the child is.</param>
+    /// <param name="body">What it does.</param>
+    /// <param name="argument">With what.</param>
+    /// <param name="serializer">Writes the result, where the application has its own.</param>
+    /// <param name="hangUp">In a process that will be forked, for a detached child whose body ends at once: ends the other side of the channel, and the rehearsal.</param>
+    internal static void RunInMemory(FrameChannel channel, SetupMessage setup, Delegate body, object? argument, IPayloadSerializer? serializer, Action? hangUp = null)
     {
-        ChildRunner runner = new(channel, isCopy: true);
+        ChildRunner runner = new(channel, isCopy: true) { _isRehearsal = hangUp is not null };
         int code = runner.Guarded(() =>
         {
             runner.Become(setup);
             runner.RunKnown(body, argument, serializer);
         });
-        OrderlyExit.Leave(code, runHandlers: false);
-        throw new UnreachableException();
-    }
-
-    /// <summary>The same but for the name and the end, in a process that will be forked: what is compiled and loaded for it here need not be in each child.</summary>
-    /// <param name="channel">A child's end of a channel.</param>
-    /// <param name="setup">That of a detached child.</param>
-    /// <param name="body">Something that is done at once.</param>
-    /// <param name="hangUp">Ends the other side of the channel.</param>
-    internal static void RehearseInMemory(FrameChannel channel, SetupMessage setup, Delegate body, Action hangUp)
-    {
-        using (channel)
-        {
-            ChildRunner runner = new(channel, isCopy: true) { _setup = setup, _isRehearsal = true };
-            runner.RunKnown(body, null, null);
-            hangUp();
-            runner._link?.Join();
-        }
+        while (hangUp is null) // a method that can only throw is not precompiled: each child would compile this one
+            OrderlyExit.Leave(code, runHandlers: false);
+        hangUp();
+        runner._link?.Join();
+        channel.Dispose();
     }
 
     private void RunKnown(Delegate body, object? argument, IPayloadSerializer? serializer)

@@ -41,10 +41,12 @@ internal static class OrderlyExit
     }
 
     /// <summary>For a process that will be forked: goes all the way that leads to an exit, runs no handler, and goes on.</summary>
-    internal static void Rehearse()
+    /// <param name="runHandlers">Whether a child's way would lead by them.</param>
+    internal static void Rehearse(bool runHandlers = true)
     {
-        ExitHandlers.Prepare();
-        Leave(RehearsalCode, runHandlers: true);
+        if (runHandlers)
+            ExitHandlers.Prepare();
+        Leave(RehearsalCode, runHandlers);
     }
 
     /// <summary>Ends the process at once, with nothing flushed.</summary>

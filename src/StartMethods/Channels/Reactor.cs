@@ -85,10 +85,11 @@ internal sealed class Reactor
     /// For a forked child: forgets the parent's watches and its epoll instance, which may still be shared with the parent and is therefore closed, never
     /// changed. The next <see cref="Shared"/> is a new reactor. A revived copy of the old thread ends by itself when it notices.
     /// </summary>
-    internal static void ResetAfterFork()
+    /// <param name="isRehearsal">Whether this is the process that will be forked, which keeps its own.</param>
+    internal static void ResetAfterFork(bool isRehearsal = false)
     {
-        Reactor? inherited = Interlocked.Exchange(ref s_shared, null);
-        if (inherited is null)
+        Reactor? inherited = isRehearsal ? Volatile.Read(ref s_shared) : Interlocked.Exchange(ref s_shared, null);
+        if (inherited is null || isRehearsal)
             return;
         inherited._retired = true;
         inherited._epoll.Dispose();

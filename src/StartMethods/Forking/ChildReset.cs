@@ -13,12 +13,13 @@ namespace StartMethods.Forking;
 internal static class ChildReset
 {
     /// <summary>Runs in the child, on the thread that forked, before anything else does.</summary>
-    internal static void Run()
+    /// <param name="isRehearsal">Whether this is the process that will be forked: nothing in it changes but what is asked for again.</param>
+    internal static void Run(bool isRehearsal = false)
     {
         ProcessId(null) = 0;                  // Environment.ProcessId: the parent's, cached
         ForgetRandom?.Invoke();               // Random.Shared: parent and child would draw the same numbers,
         ForgetRandomOfOthers();               // on revived threads too
-        Reactor.ResetAfterFork();             // watches and epoll instance belong to the parent
+        Reactor.ResetAfterFork(isRehearsal);  // watches and epoll instance belong to the parent
     }
 
     [UnsafeAccessor(UnsafeAccessorKind.StaticField, Name = "s_processId")]

@@ -41,13 +41,13 @@ internal static class ForkEngine
         {
             if (pid != 0 || request.IsRehearsal)
                 pause.EndFork();
-            else
-                ForkPause.ResetAfterFork();
+            if (pid == 0)
+                ForkPause.ResetAfterFork(request.IsRehearsal);
         }
         if (pid < 0)
             throw Failure(-pid, result);
         if (pid == 0)
-            ChildReset.Run();
+            ChildReset.Run(request.IsRehearsal);
         return new ForkOutcome
         {
             ProcessId = pid,

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using StartMethods.Diagnostics;
 using StartMethods.Interop;
+using StartMethods.Threads;
 
 namespace StartMethods.Forking;
 
@@ -14,6 +15,8 @@ internal static class ForkOperation
 
     [ThreadStatic]
     private static bool t_isForking;
+
+    private static bool s_isRehearsed;
 
     /// <summary>Forks this process. Returns twice.</summary>
     /// <param name="options">What the user asked for.</param>
@@ -41,6 +44,7 @@ internal static class ForkOperation
             if (Native.ProcessId() != process)
                 throw new StartMethodException("fork: another thread has forked this process meanwhile, and this is the child, where this thread lives on");
             ForkSafety.Check(options.Policy);
+            Rehearse();
             ForkCanary.Decide(request);
             if (options.HugePages)
                 _ = Native.MemoryCollapse();
@@ -53,6 +57,23 @@ internal static class ForkOperation
             {
                 t_isForking = false;
             }
+        }
+    }
+
+    /// <summary>How often a child's way is gone in the process that will be forked: the runtime binds a call in precompiled code when it is made for the second time.</summary>
+    internal const int Rehearsals = 2;
+
+    // What a child does before anything of its own is bound and compiled here, once: each child did it for itself, with all the page faults of the runtime's loader and compiler.
+    private static void Rehearse()
+    {
+        if (s_isRehearsed)
+            return;
+        s_isRehearsed = true;
+        LoadedConsole.Watch();
+        for (int i = 0; i < Rehearsals; i++)
+        {
+            _ = ForkEngine.Fork(new ForkRequest { IsRehearsal = true });
+            AtFork.RunAfterInChild([]);
         }
     }
 

@@ -1,5 +1,6 @@
 using StartMethods.Bootstrap;
 using StartMethods.Channels;
+using StartMethods.Forking;
 using StartMethods.Threads;
 
 namespace StartMethods.Methods;
@@ -17,12 +18,27 @@ internal static class ForkRehearsal
         if (Interlocked.Exchange(ref s_done, 1) != 0)
             return;
         LoadedConsole.Watch();
+        for (int i = 0; i < ForkOperation.Rehearsals; i++)
+            Play();
+    }
+
+    private static void Play()
+    {
         (FrameChannel parent, ChannelEnd end) = FrameChannel.CreatePair();
-        using (parent)
+        ChildContext? context = ChildContext.Current;
+        int depth = ChildContext.Depth;
+        try
         {
-            SetupMessage setup = new() { Name = "rehearsal", MethodName = "fork", ParentId = Environment.ProcessId, Depth = 1, Detached = true, MaxResultBytes = long.MaxValue };
-            ChildRunner.RehearseInMemory(new FrameChannel(end.Open()), setup, static () => 42, parent.Dispose);
+            SetupMessage setup = new() { Name = "rehearsal", MethodName = "fork", ParentId = Environment.ProcessId, Depth = depth + 1, Detached = true, MaxResultBytes = long.MaxValue };
+            ChildOptions options = new() { StandardError = SpawnStdio.Inherit };
+            using ChildStreams streams = new(options);
+            new ChildLaunch(ChildJob.Of(static () => 42), options, setup, parent, end, streams).RunInChild(isRehearsal: true);
         }
-        OrderlyExit.Rehearse();
+        finally
+        {
+            (ChildContext.Current, ChildContext.Depth) = (context, depth);
+            parent.Dispose();
+        }
+        OrderlyExit.Rehearse(runHandlers: false);
     }
 }

@@ -22,7 +22,13 @@ internal sealed class ForkPause
     internal static ForkPause Current { get; private set; } = new();
 
     /// <summary>In a forked child: its own threads have a pause of their own.</summary>
-    internal static void ResetAfterFork() => Current = new ForkPause();
+    /// <param name="isRehearsal">Whether this is the process that will be forked, which keeps its own.</param>
+    internal static void ResetAfterFork(bool isRehearsal = false)
+    {
+        ForkPause own = new();
+        if (!isRehearsal)
+            Current = own;
+    }
 
     /// <summary>Before a thread touches what its process shares with a forked child; waits while one is forked.</summary>
     internal void BeginWork()
