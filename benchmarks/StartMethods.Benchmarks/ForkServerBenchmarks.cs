@@ -5,7 +5,7 @@ internal sealed class ForkServerBenchmarks : BenchmarkGroup
 {
     internal override string Name => "forkserver";
 
-    internal override IEnumerable<Comparison> Comparisons() => Starts().Concat(Spares()).Concat(Rates()).Concat(Memory());
+    internal override IEnumerable<Comparison> Comparisons() => Starts().Concat(Spares()).Concat(Rates()).Concat(Memory()).Concat(Growth());
 
     private static IEnumerable<Comparison> Starts()
     {
@@ -59,9 +59,9 @@ internal sealed class ForkServerBenchmarks : BenchmarkGroup
         {
             Name = "fork server: starts per second, 2 in flight",
             Unit = "/s",
-            Subject = Contender.Rate("ChildProcess.RunAsync, forkserver", count, () => TwoInFlight(server, count)),
+            Subject = Contender.Rate("ChildProcess.RunAsync, two threads", count, () => OnTwoThreads(server, count)),
             Reference = fork?.As("CPython fork"),
-            Others = [forkserver?.As("CPython forkserver")],
+            Others = [Contender.Rate("the same, two asynchronous loops", count, () => TwoInFlight(server, count)), forkserver?.As("CPython forkserver")],
             Floor = 1.5,
             Goal = 3,
             SamplesPerRound = 1,
@@ -95,6 +95,32 @@ internal sealed class ForkServerBenchmarks : BenchmarkGroup
         }
     }
 
+    // Each round has its own children about it: what grows is what a fork copies, and what the kernel and this process have to look through.
+    private static IEnumerable<Comparison> Growth()
+    {
+        var server = new ForkServer();
+        yield return new Comparison
+        {
+            Name = "fork server: one more child beside 500",
+            Subject = new Contender("ChildProcess.RunAsync beside 500", count => Beside(server, 500, count)),
+            Reference = new Contender("ChildProcess.RunAsync beside 100", count => Beside(server, 100, count)),
+            Floor = 2.5,
+            Goal = 1.3,
+            Rounds = 4,
+            SamplesPerRound = 50,
+        };
+        End(server);
+    }
+
+    private static double[] Beside(ForkServer server, int live, int count)
+    {
+        ChildProcess[] idle = Idle(server, live);
+        double[] times = Contender.Timed("", () => ChildProcess.RunAsync(static () => 42, On(server))).Measure(count);
+        Array.ForEach(idle, child => child.Kill());
+        Array.ForEach(idle, child => child.WaitForExit());
+        return times;
+    }
+
     private static ChildOptions On(StartMethod method) => new() { Method = method };
 
     private static void End(ForkServer server) => server.DisposeAsync().AsTask().GetAwaiter().GetResult();
@@ -120,12 +146,28 @@ internal sealed class ForkServerBenchmarks : BenchmarkGroup
         return time;
     });
 
+    private static void OnTwoThreads(ForkServer server, int count)
+    {
+        var threads = new Thread[2];
+        for (int i = 0; i < threads.Length; i++)
+        {
+            threads[i] = new Thread(() =>
+            {
+                for (int start = 0; start < count / threads.Length; start++)
+                    ChildProcess.RunAsync(static () => 42, On(server)).GetAwaiter().GetResult();
+            });
+            threads[i].Start();
+        }
+        foreach (Thread thread in threads)
+            thread.Join();
+    }
+
     private static void TwoInFlight(ForkServer server, int count) =>
         Parallel.ForEachAsync(Enumerable.Range(0, count), new ParallelOptions { MaxDegreeOfParallelism = 2 }, async (_, _) => await ChildProcess.RunAsync(static () => 42, On(server))).GetAwaiter().GetResult();
 
     private static double IdleMemory(ForkServer server, int live)
     {
-        ChildProcess[] children = [.. Enumerable.Range(0, live).Select(_ => ChildProcess.Start(static () => Thread.Sleep(Timeout.Infinite), On(server)))];
+        ChildProcess[] children = Idle(server, live);
         Thread.Sleep(1000); // all of them have come to rest
         double sum = children.Sum(child => Pss(child.Id));
         foreach (ChildProcess child in children)
@@ -134,6 +176,9 @@ internal sealed class ForkServerBenchmarks : BenchmarkGroup
             child.WaitForExit();
         return sum / live;
     }
+
+    private static ChildProcess[] Idle(ForkServer server, int count) =>
+        [.. Enumerable.Range(0, count).Select(_ => ChildProcess.Start(static () => Thread.Sleep(Timeout.Infinite), On(server)))];
 
     private static double Pss(int process) =>
         double.Parse(File.ReadLines($"/proc/{process}/smaps_rollup").First(line => line.StartsWith("Pss:", StringComparison.Ordinal))[4..^2]) / 1024;
