@@ -389,6 +389,9 @@ typedef struct {
 
 // Mask and limits of this process, and a close-on-exec descriptor (the caller's) of the directory, or of the working directory where it is null.
 SM_API int32_t sm_circumstances_take(const char *directory, sm_circumstances *taken);
+// 1 where this process still has all of that, and where those of its descriptors 0, 1, 2 that have a counterpart in standard[] are still that open file; else, and where
+// it cannot be told, 0.
+SM_API int32_t sm_circumstances_hold(const sm_circumstances *taken);
 // Gives them to this process; the descriptors stay the caller's. step: SM_BECOME_* that failed.
 SM_API int32_t sm_circumstances_become(const sm_circumstances *wanted, uint32_t *step);
 // Gives memory that was freed back to the system, where the C library can: malloc_trim(3).

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -44,6 +45,54 @@ int32_t sm_circumstances_take(const char *directory, sm_circumstances *taken)
         return -errno;
     taken->directory = opened;
     return 0;
+}
+
+// The same directory, reached by the same mount: what getcwd tells in both.
+static int is_working_directory(int directory)
+{
+    struct statx here, there;
+    const unsigned wanted = STATX_INO | STATX_MNT_ID;
+    if (syscall(SYS_statx, AT_FDCWD, ".", 0, wanted, &here) != 0 || syscall(SYS_statx, directory, "", AT_EMPTY_PATH, wanted, &there) != 0)
+        return 0;
+    return (here.stx_mask & there.stx_mask & wanted) == wanted && here.stx_ino == there.stx_ino && here.stx_mnt_id == there.stx_mnt_id
+           && here.stx_dev_major == there.stx_dev_major && here.stx_dev_minor == there.stx_dev_minor;
+}
+
+// One open file, not merely one file: position and flags belong to that. F_DUPFD_QUERY is of Linux 6.10.
+static int is_same_open_file(int one, int other)
+{
+    const int dupfd_query = 1027;
+    int same = fcntl(one, dupfd_query, other);
+    if (same < 0 && errno == EINVAL) {
+        pid_t self = getpid();
+        same = syscall(SYS_kcmp, self, self, KCMP_FILE, one, other) == 0;
+    }
+    return same == 1;
+}
+
+static int is_standard(int number, int file)
+{
+    int flags = fcntl(number, F_GETFD);
+    return flags >= 0 && (flags & FD_CLOEXEC) == 0 && is_same_open_file(number, file);
+}
+
+int32_t sm_circumstances_hold(const sm_circumstances *taken)
+{
+    if (taken->size < sizeof *taken)
+        return -EINVAL;
+    for (int resource = 0; resource < SM_LIMITS; resource++) {
+        sm_limit now = {0, 0};
+        if (syscall(SYS_prlimit64, 0, resource, NULL, &now) != 0)
+            now.soft = now.hard = 0;
+        if (now.soft != taken->limits[resource].soft || now.hard != taken->limits[resource].hard)
+            return 0;
+    }
+    if (!is_working_directory(taken->directory))
+        return 0;
+    for (int number = 0; number < 3; number++)
+        if (taken->standard[number] >= 0 && !is_standard(number, taken->standard[number]))
+            return 0;
+    return file_mode_mask() == taken->mask;
 }
 
 static int set_limits(const sm_circumstances *wanted)

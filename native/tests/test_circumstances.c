@@ -63,6 +63,51 @@ static void a_directory_that_was_deleted_can_still_be_given_on(void)
     CHECK_EQUAL(0, sm_circumstances_become(&taken, &step));
 }
 
+static void whether_they_still_hold_is_told(void)
+{
+    sm_circumstances taken = empty();
+    struct rlimit core, less;
+    CHECK_EQUAL(0, chdir("/usr"));
+    CHECK_EQUAL(0, sm_circumstances_take(NULL, &taken));
+    int output = fcntl(1, F_DUPFD_CLOEXEC, 3);
+    taken.standard[1] = output;
+    CHECK_EQUAL(1, sm_circumstances_hold(&taken));
+
+    CHECK_EQUAL(0, chdir("/"));
+    CHECK_EQUAL(0, sm_circumstances_hold(&taken));
+    CHECK_EQUAL(0, chdir("/usr"));
+
+    mode_t mask = umask(0111);
+    CHECK_EQUAL(0, sm_circumstances_hold(&taken));
+    umask(mask);
+
+    CHECK_EQUAL(0, getrlimit(RLIMIT_CORE, &core));
+    less = core;
+    less.rlim_cur = core.rlim_cur == 0 ? core.rlim_max : 0;
+    if (less.rlim_cur != core.rlim_cur) {
+        CHECK_EQUAL(0, setrlimit(RLIMIT_CORE, &less));
+        CHECK_EQUAL(0, sm_circumstances_hold(&taken));
+        CHECK_EQUAL(0, setrlimit(RLIMIT_CORE, &core));
+    }
+
+    // The same file opened once more is another open file; so is one that a child would not inherit.
+    int null = open("/dev/null", O_WRONLY), again = open("/dev/null", O_WRONLY);
+    CHECK_EQUAL(1, dup2(null, 1));
+    CHECK_EQUAL(0, sm_circumstances_hold(&taken));
+    taken.standard[1] = null;
+    CHECK_EQUAL(1, sm_circumstances_hold(&taken));
+    taken.standard[1] = again;
+    CHECK_EQUAL(0, sm_circumstances_hold(&taken));
+    CHECK_EQUAL(1, dup2(output, 1));
+    CHECK_EQUAL(0, fcntl(1, F_SETFD, FD_CLOEXEC));
+    taken.standard[1] = output;
+    CHECK_EQUAL(0, sm_circumstances_hold(&taken));
+    CHECK_EQUAL(0, fcntl(1, F_SETFD, 0));
+    CHECK_EQUAL(1, sm_circumstances_hold(&taken));
+    taken.size = 4;
+    CHECK_EQUAL(-EINVAL, sm_circumstances_hold(&taken));
+}
+
 static void errors_say_what_is_wrong(void)
 {
     sm_circumstances taken = empty();
@@ -109,7 +154,7 @@ int main(void)
 {
     static const sm_test_case cases[] = {
         CASE(the_mask_and_the_limits_of_this_process_are_taken), CASE(what_was_taken_can_become_that_of_another_process), CASE(a_directory_that_was_deleted_can_still_be_given_on),
-        CASE(errors_say_what_is_wrong), CASE(the_environment_is_replaced_as_a_whole), CASE(a_pair_keeps_the_boundaries_of_messages),
+        CASE(whether_they_still_hold_is_told), CASE(errors_say_what_is_wrong), CASE(the_environment_is_replaced_as_a_whole), CASE(a_pair_keeps_the_boundaries_of_messages),
     };
     return sm_run_tests(cases, sizeof cases / sizeof *cases);
 }

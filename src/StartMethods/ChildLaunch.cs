@@ -10,15 +10,12 @@ namespace StartMethods;
 public sealed class ChildLaunch
 {
     private readonly ChildJob _job;
-    private readonly ChannelEnd _end;
-    private readonly ChildStreams _streams;
-    private readonly FrameChannel _parentEnd;
+    private ChannelEnd? _end;
+    private ChildStreams? _streams;
+    private FrameChannel? _parentEnd;
     private EncodedPayload? _payload;
 
-    internal ChildLaunch(ChildJob job, ChildOptions options, SetupMessage setup, FrameChannel parentEnd, ChannelEnd end, ChildStreams streams)
-    {
-        (_job, Options, Setup, _parentEnd, _end, _streams) = (job, options, setup, parentEnd, end, streams);
-    }
+    internal ChildLaunch(ChildJob job, ChildOptions options, SetupMessage setup) => (_job, Options, Setup) = (job, options, setup);
 
     /// <summary>The child's name.</summary>
     public string Name => Setup.Name;
@@ -29,19 +26,43 @@ public sealed class ChildLaunch
     internal SetupMessage Setup { get; }
 
     /// <summary>The child's end of the channel: to be handed to the child, never used here.</summary>
-    internal ChannelEnd End => _end;
+    internal ChannelEnd End
+    {
+        get
+        {
+            Open();
+            return _end!;
+        }
+    }
 
     /// <summary>This process's end, for a method that has something to say to the child before its session begins.</summary>
-    internal FrameChannel Channel => _parentEnd;
+    internal FrameChannel Channel
+    {
+        get
+        {
+            Open();
+            return _parentEnd!;
+        }
+    }
 
     /// <summary>What the three standard descriptors of the child are to be.</summary>
-    internal ChildStreams Streams => _streams;
+    internal ChildStreams Streams
+    {
+        get
+        {
+            Open();
+            return _streams!;
+        }
+    }
 
     /// <summary>The function that the child is to run.</summary>
     internal Function Function => Function.Of(_job.Body);
 
     /// <summary>Whether the job was asked for in its written form, so that it must be sent to the child.</summary>
     internal bool IsEncoded => _payload is not null;
+
+    /// <summary>Whether the child has been told all that it is to do, by the method itself.</summary>
+    internal bool IsTold { get; private set; }
 
     /// <summary>
     /// The command that starts this application again as this child: program, arguments, environment, working directory, standard descriptors, channel. A method of
@@ -56,18 +77,18 @@ public sealed class ChildLaunch
         SpawnInfo info = new(command.FileName, command.Arguments)
         {
             WorkingDirectory = Options.WorkingDirectory,
-            StandardInput = _streams.Input,
-            StandardOutput = _streams.Output,
-            StandardError = _streams.Error,
+            StandardInput = Streams.Input,
+            StandardOutput = Streams.Output,
+            StandardError = Streams.Error,
         };
         FillEnvironment(info.Environment);
-        info.Environment[ChildVariable.Name] = ChildVariable.For(_end, Setup.Depth).ToString();
+        info.Environment[ChildVariable.Name] = ChildVariable.For(End, Setup.Depth).ToString();
         if (command.NeedsHook)
         {
             info.Environment.TryGetValue(StartupHooks.Variable, out string? hooks);
             info.Environment[StartupHooks.Variable] = StartupHooks.Append(hooks);
         }
-        if (_end.Socket is { } socket)
+        if (End.Socket is { } socket)
             info.InheritedHandles.Add((socket, ChildVariable.SocketNumber));
         return info;
     }
@@ -78,6 +99,53 @@ public sealed class ChildLaunch
 
     /// <summary>Writes the job for the wire, once. It is sent by whoever listens to the child, after the launch.</summary>
     internal EncodedPayload EncodeJob() => _payload ??= _job.Encode(Options.Serializer);
+
+    /// <summary>Sends a child that has waited for it all that it is to do.</summary>
+    /// <param name="channel">The channel that it has; with it, this is the child's session from now on.</param>
+    /// <param name="streams">The streams that it has; null: those of this launch, which it is being given.</param>
+    /// <param name="circumstances">The first frame.</param>
+    /// <returns>False: the child has died, and nothing has changed.</returns>
+    internal bool TryTell(FrameChannel channel, ChildStreams? streams, in FrameContent circumstances)
+    {
+        channel.Limit(Limits);
+        if (!channel.TryPost([circumstances, new FrameContent(FrameType.Setup, Setup.Encode()), PayloadFrames.Content(FrameType.Job, EncodeJob())]))
+            return false;
+        IsTold = true;
+        _parentEnd?.Dispose();
+        CloseEnd();
+        _parentEnd = channel;
+        if (streams is not null)
+        {
+            _streams?.Dispose();
+            _streams = streams;
+        }
+        return true;
+    }
+
+    /// <summary>Closes the child's end here, when the child has it.</summary>
+    internal void CloseEnd()
+    {
+        _end?.Dispose();
+        _end = null;
+    }
+
+    /// <summary>Closes all of it, where there is no child.</summary>
+    internal void Abandon()
+    {
+        _parentEnd?.Dispose();
+        _streams?.Dispose();
+        CloseEnd();
+    }
+
+    private FrameLimits Limits => Options.MaxResultBytes == FrameLimits.DefaultMaxBytes ? FrameLimits.Default : new FrameLimits { MaxBytes = Options.MaxResultBytes };
+
+    // Only when a method asks for them: a child that was prepared ahead has them already. All at once, since a method that forks this process needs all before.
+    private void Open()
+    {
+        _streams ??= new ChildStreams(Options);
+        if (_parentEnd is null)
+            (_parentEnd, _end) = FrameChannel.CreatePair(Limits);
+    }
 
     /// <summary>Changes a copy of this process's environment into that of the child.</summary>
     internal void FillEnvironment(IDictionary<string, string?> environment)
@@ -105,13 +173,13 @@ public sealed class ChildLaunch
         try
         {
             if (!isRehearsal)
-                _parentEnd.Dispose(); // else the child would hold the parent's end open, and never see it close
-            _streams.BecomeOwn(isRehearsal);
+                Channel.Dispose(); // else the child would hold the parent's end open, and never see it close
+            Streams.BecomeOwn(isRehearsal);
             InheritedConsole.Forget(isRehearsal);
             BecomeEnvironment();
             if (Options.WorkingDirectory is { } directory)
                 Directory.SetCurrentDirectory(directory);
-            channel = new FrameChannel(_end.Open());
+            channel = new FrameChannel(End.Open());
         }
         catch (Exception e) when (!isRehearsal)
         {

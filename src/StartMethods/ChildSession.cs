@@ -38,24 +38,18 @@ internal sealed partial class ChildSession
             Name = options.Name ?? $"child-{Interlocked.Increment(ref s_lastNumber)}", MethodName = Method.Name, ParentId = Environment.ProcessId, Depth = depth,
             Detached = options.Detached, OwnsChannel = options.OwnsChannel, ExitGrace = ParentGoneGrace, MaxResultBytes = options.MaxResultBytes,
         };
-        _streams = new ChildStreams(options);
-        ChannelEnd? end = null;
+        ChildLaunch launch = new(job, options, _setup);
         try
         {
-            (_channel, end) = FrameChannel.CreatePair(new FrameLimits { MaxBytes = options.MaxResultBytes });
-            ChildLaunch launch = new(job, options, _setup, _channel, end, _streams);
             Process = Method.Launch(launch) ?? throw new StartMethodException($"the start method '{Method.Name}' returned no process");
+            (_channel, _streams) = (launch.Channel, launch.Streams);
             Begin(launch);
+            launch.CloseEnd();
         }
         catch
         {
-            _channel?.Dispose();
-            _streams.Dispose();
+            launch.Abandon();
             throw;
-        }
-        finally
-        {
-            end?.Dispose();
         }
     }
 
@@ -94,7 +88,7 @@ internal sealed partial class ChildSession
             _startDeadline = Deadline.After(_options.StartTimeout, () => End(EndCause.NotUp));
             _deadline = Deadline.After(_options.Timeout, () => End(EndCause.TimedOut));
         }
-        if (launch.IsEncoded)
+        if (launch.IsEncoded && !launch.IsTold)
         {
             _channel.Post(new FrameContent(FrameType.Setup, _setup.Encode()));
             _channel.Post(PayloadFrames.Content(FrameType.Job, launch.EncodeJob()));

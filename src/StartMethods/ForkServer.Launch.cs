@@ -28,12 +28,9 @@ public sealed partial class ForkServer
         ProcessLifetime? child;
         try
         {
-            // What the child is to be is put together while it wakes up, or is forked. It sees the end of its channel if that fails.
-            child = TakeSpare(launch.End.Socket!.Number);
-            if (child is not null)
-                assignment = Assignment.Compose(launch);
-            else
-                child = ForkChild(launch.End.Socket!.Number, launch.Options.StartTimeout, () => assignment ??= Assignment.Compose(launch));
+            child = HandOver(launch);
+            // What the child is to be is put together while it is forked. It sees the end of its channel if that fails.
+            child ??= ForkChild(launch.End.Socket!.Number, launch.Options.StartTimeout, () => assignment ??= Assignment.Compose(launch));
         }
         catch
         {
@@ -45,7 +42,8 @@ public sealed partial class ForkServer
             assignment?.Sent!();
             return launch.Start(launch.CreateSpawnInfo());
         }
-        launch.Channel.Post(assignment!.Value);
+        if (assignment is not null)
+            launch.Channel.Post(assignment.Value);
         Teach(launch.Function);
         return new SpawnedProcess(child);
     }

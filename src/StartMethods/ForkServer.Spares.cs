@@ -7,22 +7,41 @@ namespace StartMethods;
 // Children forked ahead. They are asked for when one was taken, and the server hears nothing of their being handed over: the application does that itself.
 public sealed partial class ForkServer
 {
-    private ProcessLifetime? TakeSpare(int channel)
+    private ProcessLifetime? HandOver(ChildLaunch launch)
     {
         if (_spareChildren == 0)
             return null;
         ServerState state = State;
+        bool suits = SpareCircumstances.Suit(launch.Options);
+        FrameContent? circumstances = null;
         while (true)
         {
             SpareChild? spare;
             lock (state.Gate)
                 spare = state.Spares.TryTake();
             if (spare is null)
+            {
+                circumstances?.Sent!();
                 return null;
-            bool taken = spare.Assign(channel);
+            }
+            bool isTold;
+            try
+            {
+                if (!suits || !spare.Given.Hold())
+                    circumstances ??= Assignment.Compose(launch);
+                isTold = spare.TryTell(launch, circumstances);
+            }
+            catch
+            {
+                lock (state.Gate)
+                    state.Spares.PutBack(spare);
+                circumstances?.Sent!();
+                throw;
+            }
             OrderSparesSoon(state);
-            if (taken)
+            if (isTold)
                 return spare.Process;
+            spare.Close();
         }
     }
 
@@ -68,33 +87,46 @@ public sealed partial class ForkServer
 
     private static void OrderSpare(ServerState state, ServerConnection server, int generation)
     {
-        MessageSocket ours, theirs;
+        SpareCircumstances given;
+        ChildStreams? streams = null;
+        FrameChannel channel;
+        ChannelEnd end;
         try
         {
-            (ours, theirs) = MessageSocket.CreatePair();
+            given = state.SpareCircumstances();
+            streams = new ChildStreams(ChildOptions.Defaults);
+            (channel, end) = FrameChannel.CreatePair();
         }
         catch (StartMethodException)
         {
             // No descriptors left. Whoever starts a child next is told; a spare is not worth an error.
+            streams?.Dispose();
             lock (state.Gate)
                 state.Spares.Failed(generation);
             return;
         }
-        using (theirs)
-            server.Fork(isSpare: true, theirs.Handle.Number, outcome => Arrived(state, ours, outcome, generation));
+        using (end)
+            server.Fork(isSpare: true, end.Socket!.Number, outcome => Arrived(state, outcome, channel, streams, given, generation));
     }
 
-    private static void Arrived(ServerState state, MessageSocket ours, RequestOutcome outcome, int generation)
+    private static void Arrived(ServerState state, RequestOutcome outcome, FrameChannel channel, ChildStreams streams, SpareCircumstances given, int generation)
     {
         bool kept = false;
+        if (outcome.Child is { } child)
+        {
+            streams.Relay!.Start(child.Id, null);
+            channel.Post(given.Content(streams));
+        }
         lock (state.Gate)
         {
             if (outcome.Child is null)
                 state.Spares.Failed(generation);
             else
-                kept = state.Spares.Arrived(new SpareChild(outcome.Child, ours), generation);
+                kept = state.Spares.Arrived(new SpareChild(outcome.Child, channel, streams, given), generation);
         }
-        if (!kept)
-            ours.Dispose(); // it sees that, and ends
+        if (kept)
+            return;
+        channel.Dispose(); // it sees that, and ends
+        streams.Dispose();
     }
 }

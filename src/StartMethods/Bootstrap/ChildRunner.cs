@@ -13,7 +13,7 @@ internal sealed class ChildRunner
     private SetupMessage? _setup;
     private NextLife? _next;
     private ParentLink? _link;
-    private bool _isRehearsal;
+    private bool _isRehearsal, _hasGreeted;
 
     private ChildRunner(FrameChannel channel, bool isCopy) => (_channel, _isCopy) = (channel, isCopy);
 
@@ -23,15 +23,17 @@ internal sealed class ChildRunner
     [DoesNotReturn]
     internal static void RunFromWire(FrameChannel channel, bool isCopy)
     {
+        bool hasGreeted = false;
         while (true)
         {
-            ChildRunner runner = new(channel, isCopy);
+            ChildRunner runner = new(channel, isCopy) { _hasGreeted = hasGreeted };
             int code = runner.Guarded(runner.Converse);
             if (runner._next is null)
                 OrderlyExit.Leave(code, runHandlers: !isCopy);
             // A new process, forked in the body: what its ancestor was doing is off the stack, and it begins where any child begins.
             channel.Dispose();
             channel = Begin(runner._next!, isRehearsal: false);
+            hasGreeted = true;
             isCopy = false; // handlers of its ancestor are forgotten, so those that it has at its exit are its own
         }
     }
@@ -42,7 +44,7 @@ internal sealed class ChildRunner
     internal static void Rehearse(NextLife life, Action hangUp)
     {
         using FrameChannel channel = Begin(life, isRehearsal: true);
-        ChildRunner runner = new(channel, isCopy: true);
+        ChildRunner runner = new(channel, isCopy: true) { _hasGreeted = true };
         int code = runner.Guarded(runner.Converse);
         hangUp();
         runner._link?.Join();
@@ -119,7 +121,8 @@ internal sealed class ChildRunner
 
     private void Converse()
     {
-        _channel.Send(new FrameContent(FrameType.Hello, HelloMessage.Own.Encode()));
+        if (!_hasGreeted)
+            _channel.Send(new FrameContent(FrameType.Hello, HelloMessage.Own.Encode()));
         using (Frame setup = Expect(FrameType.Setup))
             Become(SetupMessage.Decode(setup.Payload.Span));
         using Frame frame = Expect(FrameType.Job);

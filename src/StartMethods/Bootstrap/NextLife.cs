@@ -8,7 +8,7 @@ namespace StartMethods.Bootstrap;
 /// </summary>
 internal abstract class NextLife
 {
-    /// <summary>Makes the process its own, waiting if it is not needed yet, and opens its channel.</summary>
+    /// <summary>Makes the process its own, waiting if it is not needed yet, opens its channel and says Hello.</summary>
     /// <exception cref="PeerGoneException">It will not be needed any more.</exception>
     internal abstract FrameChannel Begin();
 }

@@ -65,6 +65,31 @@ internal sealed partial class FrameChannel
         }
     }
 
+    /// <summary>
+    /// Sends the frames, as one message where that is possible, and says whether anybody is there to read them. If not, they are still the caller's: nothing of
+    /// them was released.
+    /// </summary>
+    internal bool TryPost(ReadOnlySpan<FrameContent> contents)
+    {
+        lock (_sending)
+        {
+            if (_broken || _disposed || _writing)
+                return false;
+            PendingFrame[] frames = PendingFrame.Of(contents);
+            foreach (PendingFrame frame in frames)
+                _queue.Enqueue(frame);
+            if (WriteWhatGoes(isTrial: true))
+                return true;
+            if (_queue.Count == frames.Length)
+            {
+                _queue.Clear();
+                return false;
+            }
+            DropQueue(); // some have left already: the end is told to the one who listens
+            return true;
+        }
+    }
+
     private void ReadWhatIsThere()
     {
         if (_ended)
@@ -110,8 +135,8 @@ internal sealed partial class FrameChannel
         _closed!(error);
     }
 
-    // Called under the lock.
-    private void WriteWhatGoes()
+    // Called under the lock. False: nobody reads any more.
+    private bool WriteWhatGoes(bool isTrial = false)
     {
         try
         {
@@ -120,19 +145,22 @@ internal sealed partial class FrameChannel
                 if (!frame.Advance(_transport, wait: false))
                 {
                     WaitForRoom();
-                    return;
+                    return true;
                 }
                 _queue.Dequeue();
                 frame.Release();
             }
             _writing = false;
+            return true;
         }
         catch (Exception e) when (e is StartMethodException or ObjectDisposedException)
         {
             // The reading side sees the same end, with everything that the other side still said before it.
             _broken = true;
             _writing = false;
-            DropQueue();
+            if (!isTrial)
+                DropQueue();
+            return false;
         }
     }
 

@@ -26,6 +26,9 @@ internal sealed partial class FrameChannel : IDisposable
         return (new FrameChannel(local, limits), remote);
     }
 
+    /// <summary>What is accepted from now on; before the first frame is read.</summary>
+    internal void Limit(FrameLimits limits) => _reader.Limits = limits;
+
     /// <summary>Whether descriptors can travel over it.</summary>
     internal bool CarriesDescriptors => _transport.IsSocket;
 

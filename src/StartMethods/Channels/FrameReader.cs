@@ -8,6 +8,8 @@ internal sealed class FrameReader(Transport transport, FrameLimits limits) : IDi
 {
     private enum Part { Header, Body, Large }
 
+    internal FrameLimits Limits { get; set; } = limits;
+
     private readonly byte[] _headerBytes = new byte[FrameHeader.Size];
     private readonly List<FileDescriptor> _descriptors = [];
     private Part _part;
@@ -74,7 +76,7 @@ internal sealed class FrameReader(Transport transport, FrameLimits limits) : IDi
         switch (_part)
         {
             case Part.Header when _headerFilled == FrameHeader.Size:
-                _header = FrameHeader.Read(_headerBytes, limits);
+                _header = FrameHeader.Read(_headerBytes, Limits);
                 if (_descriptors.Count != _header.DescriptorCount)
                     throw new ProtocolException($"a {_header.Type} frame announces {_header.DescriptorCount} descriptors, {_descriptors.Count} arrived");
                 _body = new GrowingBuffer((int)_header.BodyLength);
@@ -121,8 +123,8 @@ internal sealed class FrameReader(Transport transport, FrameLimits limits) : IDi
         for (int i = 0; i < _header.LargeCount; i++)
         {
             long length = LargeEntry(i).Length;
-            if (length < 0 || length > Array.MaxLength || (total += length) > limits.MaxBytes)
-                throw new ProtocolException($"a {_header.Type} frame announces more than the {limits.MaxBytes} bytes that are accepted");
+            if (length < 0 || length > Array.MaxLength || (total += length) > Limits.MaxBytes)
+                throw new ProtocolException($"a {_header.Type} frame announces more than the {Limits.MaxBytes} bytes that are accepted");
         }
     }
 

@@ -11,6 +11,42 @@ internal sealed class PendingFrame
     private int _part;   // 0: header and table, 1: payload, 2…: large buffers
     private int _offset; // within the part
 
+    /// <summary>Frames of these contents: a single one where all are small, so that they leave in one message.</summary>
+    internal static PendingFrame[] Of(ReadOnlySpan<FrameContent> contents)
+    {
+        int size = 0;
+        for (int i = 0; i < contents.Length && size >= 0; i++)
+        {
+            // Descriptors leave with the first byte.
+            bool joins = contents[i].LargeBuffers is not { Count: > 0 } && (i == 0 || contents[i].Descriptors is not { Count: > 0 });
+            size = joins && size + contents[i].Payload.Length < MostJoined ? size + FrameHeader.Size + contents[i].Payload.Length : -1;
+        }
+        if (size >= 0 && contents.Length > 1)
+            return [new PendingFrame(contents, size)];
+        PendingFrame[] frames = new PendingFrame[contents.Length];
+        for (int i = 0; i < frames.Length; i++)
+            frames[i] = new PendingFrame(contents[i]);
+        return frames;
+    }
+
+    private const int MostJoined = 32 * 1024;
+
+    private PendingFrame(ReadOnlySpan<FrameContent> contents, int size)
+    {
+        _head = new byte[size];
+        Span<byte> target = _head;
+        Action? released = null;
+        foreach (ref readonly FrameContent content in contents)
+        {
+            ReadOnlySpan<byte> payload = content.Payload.Span;
+            new FrameHeader(content.Type, content.Id, content.Descriptors?.Count ?? 0, 0, (uint)payload.Length, Crc32C.Compute(payload)).Write(target);
+            payload.CopyTo(target[FrameHeader.Size..]);
+            target = target[(FrameHeader.Size + payload.Length)..];
+            released += content.Sent;
+        }
+        _content = new FrameContent(contents[0].Type) { Descriptors = contents[0].Descriptors, Sent = released };
+    }
+
     internal PendingFrame(in FrameContent content)
     {
         _content = content;

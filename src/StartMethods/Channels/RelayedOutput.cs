@@ -21,7 +21,7 @@ internal sealed class RelayedOutput : IDisposable
     private long _total;
     private ReactorWatch? _watch;
     private Deadline? _pause;
-    private bool _ended;
+    private bool _ended, _hasBegun;
 
     /// <summary>For a pipe that the reactor watches; it is owned from now on.</summary>
     /// <param name="pipe">The read end.</param>
@@ -38,9 +38,12 @@ internal sealed class RelayedOutput : IDisposable
         get { lock (_gate) return _ended; }
     }
 
-    /// <summary>Begins; with the stream of the portable path, which a thread of its own reads.</summary>
+    /// <summary>Begins, if it has not begun; with the stream of the portable path, which a thread of its own reads.</summary>
     internal void Start(int processId, Stream? portable)
     {
+        if (_hasBegun)
+            return;
+        _hasBegun = true;
         _taker?.Begin(processId);
         if (_pipe is null)
         {

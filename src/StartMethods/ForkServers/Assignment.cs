@@ -23,6 +23,9 @@ internal static class Assignment
     private const int Directory = 0, Input = 1, Output = 2, Error = 3, DescriptorCount = 4;
     private const int FixedSize = 8 + 16 * LimitTable.Count;
 
+    /// <summary>To a spare child: what it was given ahead is what it is to have.</summary>
+    internal static FrameContent AsGiven => new(Type);
+
     /// <summary>Takes a picture of this process, changed as the options of the start say.</summary>
     /// <exception cref="StartMethodException">The directory, or a file for a standard descriptor, cannot be opened; it is named.</exception>
     internal static FrameContent Compose(ChildLaunch launch)
@@ -60,6 +63,8 @@ internal static class Assignment
     /// <exception cref="StartMethodException">The kernel refused; the step is named.</exception>
     internal static void Become(Frame frame)
     {
+        if (frame.Type == Type && frame.Payload.IsEmpty)
+            return; // as given ahead
         ReadOnlySpan<byte> environment = Decode(frame, out Circumstances wanted);
         ForkedEnvironment.Become(environment);
         (wanted.Directory, wanted.Input, wanted.Output, wanted.Error) = (Number(frame, Directory), Number(frame, Input), Number(frame, Output), Number(frame, Error));
@@ -103,28 +108,30 @@ internal static class Assignment
     private static int Number(Frame frame, int index) => frame.Descriptors[index].Number;
 
     // As it was written last, with what it was read from: to write the same again took a third of what a start costs the application.
-    private sealed record Written(string Text, byte[] Block);
+    internal sealed record Written(string? Text, byte[] Block)
+    {
+        /// <summary>Whether the environment of this process is still the same; where it cannot be told, it is not.</summary>
+        internal bool Holds => Text is not null && EnvironmentText.Is(Text);
+    }
 
     private static volatile Written? s_lastWritten;
 
     private static byte[] Environment(ChildLaunch launch)
     {
         if (!launch.Options.ClearEnvironment && launch.Options.Environment.Count == 0)
-            return OwnEnvironment();
+            return OwnEnvironment().Block;
         Dictionary<string, string?> variables = SpawnInfo.CurrentEnvironment();
         launch.FillEnvironment(variables);
         return EncodeEnvironment(variables);
     }
 
-    private static byte[] OwnEnvironment()
+    internal static Written OwnEnvironment()
     {
-        if (s_lastWritten is { } last && EnvironmentText.Is(last.Text))
-            return last.Block;
+        if (s_lastWritten is { Holds: true } last)
+            return last;
         // The text before the variables: if one is changed in between, the text is the older one, and the next start sees that it is.
         string? text = EnvironmentText.Read();
-        byte[] block = EncodeEnvironment(SpawnInfo.CurrentEnvironment());
-        s_lastWritten = text is null ? null : new Written(text, block);
-        return block;
+        return s_lastWritten = new Written(text, EncodeEnvironment(SpawnInfo.CurrentEnvironment()));
     }
 
     /// <summary>NAME=value, each ended by a zero: what execve calls an environment.</summary>

@@ -7,7 +7,7 @@ namespace StartMethods.ForkServers;
 /// <summary>The environment that a server has ready for its children, and how a child comes by another one.</summary>
 internal static class ForkedEnvironment
 {
-    /// <summary>The environment that this process has, where it is that of its server.</summary>
+    /// <summary>The environment that this process has.</summary>
     internal static byte[] Known { get; private set; } = [];
 
     /// <summary>In the server: gives it the environment that a child gets if nothing else is asked for, and remembers it, so that such a child finds it in place.</summary>
@@ -15,7 +15,6 @@ internal static class ForkedEnvironment
     {
         Known = []; // which may not be true any more
         Become(block);
-        Known = block;
     }
 
     /// <summary>Makes it the environment of this process: the C library's, and the runtime's copy of that.</summary>
@@ -23,6 +22,7 @@ internal static class ForkedEnvironment
     {
         if (block.SequenceEqual(Known))
             return;
+        Known = block.ToArray();
         NativeError.ThrowIfFailed(Native.EnvironmentReplace(block, (ulong)block.Length), "replacing the environment");
         Dictionary<string, string> wanted = [];
         foreach (Range range in block.Split((byte)0))

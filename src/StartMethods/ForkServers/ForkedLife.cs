@@ -8,30 +8,46 @@ namespace StartMethods.ForkServers;
 /// <summary>A child just forked: it leaves the server's stack with this, becomes what the application wants it to be, and opens its channel.</summary>
 /// <param name="requests">The copy of the server's socket, on which only the announcement is sent.</param>
 /// <param name="request">What the child was forked for.</param>
-/// <param name="socket">The descriptor that came with the request; this process's own.</param>
-internal sealed class ForkedLife(MessageSocket requests, ForkMessage request, FileDescriptor socket) : NextLife
+/// <param name="socket">The child's end of its channel, which came with the request; this process's own.</param>
+/// <param name="isRehearsal">Whether this is the server, or a spare child, that goes through a child's life for practice.</param>
+internal sealed class ForkedLife(MessageSocket requests, ForkMessage request, FileDescriptor socket, bool isRehearsal) : NextLife
 {
     internal override FrameChannel Begin()
     {
         Announce();
-        FileDescriptor channelSocket = request.IsSpare ? AwaitAssignment() : socket;
-        FrameChannel channel = new(new SocketTransport(channelSocket));
+        if (request.IsSpare && !isRehearsal)
+            Rehearsal.RunInSpare(ForkedEnvironment.Known);
+        FrameChannel channel = new(new SocketTransport(socket));
+        bool hasGreeted = false;
         try
         {
-            if (!channel.Receive(out Frame? frame))
-                throw new PeerGoneException();
-            using (frame)
-                Assignment.Become(frame);
+            Become(channel);
+            Greet(channel);
+            hasGreeted = true;
+            if (request.IsSpare)
+                Become(channel);
             return channel;
         }
         catch (Exception e) when (e is not PeerGoneException)
         {
             // What is wrong here (no descriptors left for those that it is given) is better read where the start was asked for than in the server's standard error.
-            channel.Send(new FrameContent(FrameType.Hello, HelloMessage.Own.Encode()));
+            if (!hasGreeted)
+                Greet(channel);
             channel.Send(PayloadFrames.Content(FrameType.Failure, FailureCodec.Encode(e)));
             throw;
         }
     }
+
+    // A spare child does it twice: ahead, and when it is known what it will be; then the frame is empty if nothing else is wanted.
+    private static void Become(FrameChannel channel)
+    {
+        if (!channel.Receive(out Frame? frame))
+            throw new PeerGoneException();
+        using (frame)
+            Assignment.Become(frame);
+    }
+
+    private static void Greet(FrameChannel channel) => channel.Send(new FrameContent(FrameType.Hello, HelloMessage.Own.Encode()));
 
     // The server answers too. But it may be killed before it does, and then the application would have a child of which it knows nothing.
     private void Announce()
@@ -51,21 +67,5 @@ internal sealed class ForkedLife(MessageSocket requests, ForkMessage request, Fi
             // With the last copy of this socket the application knows that nobody is left who could still announce himself.
             requests.Dispose();
         }
-    }
-
-    private FileDescriptor AwaitAssignment()
-    {
-        Rehearsal.RunInSpare(ForkedEnvironment.Known);
-        using MessageSocket control = new(socket);
-        byte[] buffer = new byte[64];
-        ReceivedDescriptors received = default;
-        int size = control.Receive(buffer, ref received, wait: true);
-        if (size == 0)
-            throw new PeerGoneException();
-        FileDescriptor channel = new(received.First);
-        if (ServerMessages.Check(buffer.AsSpan(0, size), received.Count) == ServerMessageKind.Assigned)
-            return channel;
-        channel.Dispose();
-        throw new ProtocolException("a spare child got something else than its channel");
     }
 }

@@ -30,7 +30,7 @@ internal static class Rehearsal
     /// <summary>In a spare child, which has the time: a page that it has written to, and a call that it has made once, is one less when it is needed.</summary>
     internal static void RunInSpare(byte[] environment)
     {
-        InOwnName(() => Play(isSpare: false, environment));
+        InOwnName(() => Play(isSpare: true, environment));
         ListenerThread.Park();
     }
 
@@ -59,7 +59,7 @@ internal static class Rehearsal
             (MessageSocket server, MessageSocket requests) = MessageSocket.CreatePair();
             using (server)
             {
-                ForkedLife child = ServerLoop.Rehearse(requests, isSpare, isSpare ? Hand(end.Socket!) : end.Socket!);
+                ForkedLife child = ServerLoop.Rehearse(requests, isSpare, end.Socket!);
                 ChildRunner.Rehearse(child, application.Dispose);
             }
         }
@@ -74,22 +74,13 @@ internal static class Rehearsal
         {
             Descriptors = [directory, Standard(0), Standard(1), Standard(2)],
         });
+        if (isSpare)
+            application.Send(Assignment.AsGiven);
         SetupMessage setup = new() { Name = "rehearsal", MethodName = "forkserver", ParentId = Environment.ProcessId, Depth = 1, Detached = true, MaxResultBytes = long.MaxValue };
         application.Send(new FrameContent(FrameType.Setup, setup.Encode()));
         // Of both kinds: a body that returns its result, and one that returns a task of it.
         Delegate body = isSpare ? static (int x) => Task.FromResult(x + 1) : static (int x) => x + 1;
         application.Send(PayloadFrames.Content(FrameType.Job, JobCodec.Encode(body, 1, hasArgument: true)));
-    }
-
-    // As an application hands a channel to a spare child; the socket on which that waits.
-    private static FileDescriptor Hand(FileDescriptor channel)
-    {
-        (MessageSocket ours, MessageSocket theirs) = MessageSocket.CreatePair();
-        Span<byte> message = stackalloc byte[ServerMessages.HeaderSize];
-        using (ours)
-        using (channel)
-            ours.Send(message[..ServerMessages.Write(message, new AssignedMessage(0))], channel.Number, wait: false);
-        return theirs.Handle;
     }
 
     private static SafeFileHandle Standard(int number) => new(number, ownsHandle: false);

@@ -136,7 +136,7 @@ internal sealed class ServerLoop
             _isChild = true;
             ExitHandlers.Forget(isRehearsal: _isRehearsal);
             AtFork.RunAfterInChild(hooks);
-            return new ForkedLife(_requests, request, socket);
+            return new ForkedLife(_requests, request, socket, _isRehearsal);
         }
         AtFork.RunAfterInParent(hooks);
         if (fork.ErrorNumber != 0)

@@ -28,11 +28,8 @@ internal enum ServerMessageKind : byte
     /// <summary>New child → application: that it exists, should the server have died before it could say so.</summary>
     Announced = 5,
 
-    /// <summary>Application → spare child; a descriptor.</summary>
-    Assigned = 6,
-
     /// <summary>Application → server.</summary>
-    Learn = 7,
+    Learn = 6,
 }
 
 /// <summary>The server is warm and takes requests; or, where <see cref="Unsupported"/> is not empty, it never will, and why.</summary>
@@ -41,7 +38,7 @@ internal enum ServerMessageKind : byte
 /// <param name="Warning">Threads that the preload left behind and that forking copes with. Empty where there are none.</param>
 internal readonly record struct ReadyMessage(string Unsupported, string Unsafe, string Warning);
 
-/// <summary>Fork a child. It gets the descriptor: its channel, or as a spare the socket on which it waits for one.</summary>
+/// <summary>Fork a child. It gets the descriptor, its channel; as a spare it practises before it listens to that.</summary>
 internal readonly record struct ForkMessage(uint Id, bool IsSpare, int SocketIndex);
 
 /// <summary>The child exists.</summary>
@@ -55,9 +52,6 @@ internal readonly record struct RefusedMessage(uint Id, int ErrorNumber, string 
 
 /// <summary>A new child's first word.</summary>
 internal readonly record struct AnnouncedMessage(uint Id, int ProcessId);
-
-/// <summary>A spare child gets its channel, and is none any more.</summary>
-internal readonly record struct AssignedMessage(int SocketIndex);
 
 // Learn has one field: a function's definition, as it stands in the payload of a job, to the end of the message. It is never answered.
 
@@ -103,8 +97,6 @@ internal static class ServerMessages
         return Finish(target, ServerMessageKind.Announced, message.Id, 0, HeaderSize + 4);
     }
 
-    internal static int Write(Span<byte> target, in AssignedMessage _) => Finish(target, ServerMessageKind.Assigned, 0, 1, HeaderSize);
-
     /// <summary>A Learn message.</summary>
     /// <returns>Its size; 0: it would be too large, and is not worth being sent in parts.</returns>
     internal static int WriteLearn(Span<byte> target, ReadOnlySpan<byte> definition)
@@ -135,7 +127,7 @@ internal static class ServerMessages
             throw new ProtocolException($"a {kind} message announces {announced} descriptors, {descriptors} arrived");
         (int least, int most) = kind switch
         {
-            ServerMessageKind.Fork or ServerMessageKind.Assigned => (1, 1),
+            ServerMessageKind.Fork => (1, 1),
             ServerMessageKind.Forked => (0, 1),
             _ => (0, 0),
         };

@@ -22,6 +22,24 @@ internal sealed class ServerState(ServerPlan plan, int spareChildren)
 
     internal SpareTable<SpareChild> Spares { get; } = new(spareChildren);
 
+    private SpareCircumstances? _spareCircumstances;
+
+    /// <summary>What spare children are to be given now.</summary>
+    /// <exception cref="StartMethodException">No descriptors are left.</exception>
+    internal SpareCircumstances SpareCircumstances()
+    {
+        lock (Gate)
+        {
+            if (_spareCircumstances?.Hold() != true)
+            {
+                _spareCircumstances?.Dispose();
+                _spareCircumstances = null;
+                _spareCircumstances = new SpareCircumstances();
+            }
+            return _spareCircumstances;
+        }
+    }
+
     /// <summary>Spares were taken, and others will be asked for when this has elapsed.</summary>
     internal Deadline? Refill { get; set; }
 
@@ -47,6 +65,8 @@ internal sealed class ServerState(ServerPlan plan, int spareChildren)
             servers = [.. _all];
             spares = Spares.Renew();
             Current = null;
+            _spareCircumstances?.Dispose();
+            _spareCircumstances = null;
         }
         refill?.Dispose(); // not under the gate, which its callback takes
         foreach (ServerConnection server in servers)

@@ -4,31 +4,32 @@ using StartMethods.Spawning;
 
 namespace StartMethods.ForkServers;
 
-/// <summary>A child that was forked ahead and waits for its channel on a socket of its own. If that socket closes, it ends.</summary>
-internal sealed class SpareChild(ProcessLifetime process, MessageSocket control)
+/// <summary>A child that was forked ahead: it has its channel, and the circumstances that most children get, and waits for what it is to do. If its channel closes, it ends.</summary>
+internal sealed class SpareChild(ProcessLifetime process, FrameChannel channel, ChildStreams streams, SpareCircumstances given)
 {
     internal ProcessLifetime Process => process;
 
-    /// <summary>Gives it the channel; it is no spare any more.</summary>
+    /// <summary>What it was given ahead.</summary>
+    internal SpareCircumstances Given => given;
+
+    /// <summary>Gives it what it is to be and to do; it is no spare any more.</summary>
+    /// <param name="launch">The start.</param>
+    /// <param name="circumstances">Null: those that it was given are the right ones.</param>
     /// <returns>False: it has died meanwhile.</returns>
-    internal bool Assign(int channel)
+    internal bool TryTell(ChildLaunch launch, FrameContent? circumstances)
     {
-        Span<byte> message = stackalloc byte[ServerMessages.HeaderSize];
-        try
-        {
-            return control.Send(message[..ServerMessages.Write(message, new AssignedMessage(0))], channel, wait: false);
-        }
-        catch (PeerGoneException)
-        {
+        if (!launch.TryTell(channel, circumstances is null ? streams : null, circumstances ?? Assignment.AsGiven))
             return false;
-        }
-        finally
-        {
-            control.Dispose();
-        }
+        if (circumstances is not null)
+            streams.Dispose();
+        return true;
     }
 
-    internal void Close() => control.Dispose();
+    internal void Close()
+    {
+        channel.Dispose();
+        streams.Dispose();
+    }
 
     internal async Task EndAsync(TimeSpan grace)
     {

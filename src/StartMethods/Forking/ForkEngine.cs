@@ -68,7 +68,7 @@ internal static class ForkEngine
     private static string RuntimeLibrary => Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "libcoreclr.so");
 
     /// <summary>Why nothing can be forked on this system or in this form of deployment; cheap, and the same in every process of this application.</summary>
-    internal static string? SurroundingsReason =>
+    internal static string? SurroundingsReason { get; } =
         Native.UnavailableReason is { } reason ? reason
         : RuntimeInformation.ProcessArchitecture != Architecture.X64 ? $"the fork engine knows x64 only, and this is {RuntimeInformation.ProcessArchitecture}"
         : !File.Exists(RuntimeLibrary) ? "libcoreclr.so is not a file of its own here (a single-file application): the engine cannot read it"

@@ -39,6 +39,9 @@ internal static partial class Native
     [LibraryImport(Library, EntryPoint = "sm_circumstances_take", StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int CircumstancesTake(string? directory, ref Circumstances taken);
 
+    [LibraryImport(Library, EntryPoint = "sm_circumstances_hold")]
+    internal static partial int CircumstancesHold(in Circumstances taken);
+
     [LibraryImport(Library, EntryPoint = "sm_circumstances_become")]
     internal static partial int CircumstancesBecome(in Circumstances wanted, out BecomeStep step);
 

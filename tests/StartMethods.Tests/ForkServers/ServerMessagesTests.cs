@@ -22,7 +22,6 @@ public class ServerMessagesTests
         yield return (Bytes(t => ServerMessages.Write(t, Forked with { PidfdIndex = -1 })), 0, m => ServerMessages.ReadForked(m));
         yield return (Bytes(t => ServerMessages.Write(t, Refused)), 0, m => ServerMessages.ReadRefused(m));
         yield return (Bytes(t => ServerMessages.Write(t, Announced)), 0, m => ServerMessages.ReadAnnounced(m));
-        yield return (Bytes(t => ServerMessages.Write(t, new AssignedMessage(0))), 1, _ => new AssignedMessage(0));
     }
 
     [Test]
@@ -33,7 +32,7 @@ public class ServerMessagesTests
             ServerMessages.Check(m.Message, m.Descriptors);
             return m.Read(m.Message);
         })];
-        Assert.That(read, Is.EqualTo(new object[] { Ready, Fork, Forked, Forked with { PidfdIndex = -1 }, Refused, Announced, new AssignedMessage(0) }));
+        Assert.That(read, Is.EqualTo(new object[] { Ready, Fork, Forked, Forked with { PidfdIndex = -1 }, Refused, Announced }));
     }
 
     [Test]
