@@ -113,6 +113,8 @@ SM_API int32_t sm_timer_arm(int32_t timer, int64_t milliseconds);
 // A thread waits until the gate, a word that was 0, is opened, once and for good. Both cost one system call.
 SM_API void sm_gate_wait(int32_t *gate);
 SM_API void sm_gate_open(int32_t *gate);
+// Lets others run for that time, or less if a signal comes.
+SM_API void sm_pause(int64_t microseconds);
 // Whether this process can open so many descriptors more now: 1 or 0. At most 64 are tried.
 SM_API int32_t sm_has_room_for(int32_t descriptors);
 // Sets or clears close-on-exec.

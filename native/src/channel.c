@@ -224,6 +224,12 @@ void sm_gate_open(int32_t *gate)
     syscall(SYS_futex, gate, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
 }
 
+void sm_pause(int64_t microseconds)
+{
+    const struct timespec time = {.tv_sec = microseconds / 1000000, .tv_nsec = microseconds % 1000000 * 1000};
+    nanosleep(&time, NULL);
+}
+
 void sm_exit_now(int32_t code)
 {
     if (code != SM_EXIT_REHEARSAL)

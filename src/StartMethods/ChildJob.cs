@@ -30,6 +30,12 @@ internal sealed class ChildJob
         return new ChildJob(body, argument, hasArgument: true);
     }
 
+    /// <summary>Whether the start is a wait for the end of the child too: nobody wants its answer any sooner.</summary>
+    internal bool IsAwaited { get; private init; }
+
+    /// <summary>The same as a start that is a wait for the child's end.</summary>
+    internal ChildJob Awaited() => new(Body, Argument, _hasArgument) { IsAwaited = true };
+
     /// <summary>Writes it for the wire.</summary>
     /// <exception cref="PayloadException">Something in it cannot travel; the message has the path to it.</exception>
     internal EncodedPayload Encode(IPayloadSerializer? serializer) => JobCodec.Encode(Body, Argument, _hasArgument, serializer);

@@ -1,5 +1,6 @@
 using StartMethods.Bootstrap;
 using StartMethods.Channels;
+using StartMethods.ForkServers;
 using StartMethods.Forking;
 using StartMethods.Interop;
 using StartMethods.Payloads;
@@ -61,8 +62,8 @@ public sealed class ChildLaunch
     /// <summary>Whether the job was asked for in its written form, so that it must be sent to the child.</summary>
     internal bool IsEncoded => _payload is not null;
 
-    /// <summary>Whether the child has been told all that it is to do, by the method itself.</summary>
-    internal bool IsTold { get; private set; }
+    /// <summary>The child, if it was forked ahead: then it has been told all that it is to do.</summary>
+    internal SpareChild? Told { get; private set; }
 
     /// <summary>
     /// The command that starts this application again as this child: program, arguments, environment, working directory, standard descriptors, channel. A method of
@@ -101,19 +102,19 @@ public sealed class ChildLaunch
     internal EncodedPayload EncodeJob() => _payload ??= _job.Encode(Options.Serializer);
 
     /// <summary>Sends a child that has waited for it all that it is to do.</summary>
-    /// <param name="channel">The channel that it has; with it, this is the child's session from now on.</param>
+    /// <param name="spare">The child, whose channel is that of this launch from now on.</param>
     /// <param name="streams">The streams that it has; null: those of this launch, which it is being given.</param>
     /// <param name="circumstances">The first frame.</param>
     /// <returns>False: the child has died, and nothing has changed.</returns>
-    internal bool TryTell(FrameChannel channel, ChildStreams? streams, in FrameContent circumstances)
+    internal bool TryTell(SpareChild spare, ChildStreams? streams, in FrameContent circumstances)
     {
-        channel.Limit(Limits);
-        if (!channel.TryPost([circumstances, new FrameContent(FrameType.Setup, Setup.Encode()), PayloadFrames.Content(FrameType.Job, EncodeJob())]))
+        spare.Channel.Limit(Limits);
+        if (!spare.Channel.TryPost([circumstances, new FrameContent(FrameType.Setup, (Setup with { AnswersFirst = !_job.IsAwaited }).Encode()), PayloadFrames.Content(FrameType.Job, EncodeJob())]))
             return false;
-        IsTold = true;
+        Told = spare;
         _parentEnd?.Dispose();
         CloseEnd();
-        _parentEnd = channel;
+        _parentEnd = spare.Channel;
         if (streams is not null)
         {
             _streams?.Dispose();

@@ -93,7 +93,7 @@ public partial class ChildProcess
     private static async Task<TResult> RunToEndAsync<TResult>(ChildJob job, ChildOptions? options, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        ChildProcess<TResult> child = new(job, options);
+        ChildProcess<TResult> child = new(job.Awaited(), options);
         using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(static (state, token) => ((ChildProcess)state!).CancelBy(token), child);
         // Which never fails, and comes last: to wait for the answer too would only be one more thread that is woken.
         await child.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);

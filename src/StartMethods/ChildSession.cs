@@ -83,17 +83,26 @@ internal sealed partial class ChildSession
         _streams.CloseChildEnds();
         _streams.Relay?.Start(Process.Id, Process.StandardError);
         _streams.OutputRelay?.Start(Process.Id, Process.StandardOutput);
+        if (launch.Told is { } spare)
+        {
+            spare.Listen(Received, Closed);
+        }
+        else
+        {
+            if (launch.IsEncoded)
+            {
+                _channel.Post(new FrameContent(FrameType.Setup, _setup.Encode()));
+                _channel.Post(PayloadFrames.Content(FrameType.Job, launch.EncodeJob()));
+            }
+            _channel.Listen(Received, Closed);
+        }
         lock (_gate)
         {
-            _startDeadline = Deadline.After(_options.StartTimeout, () => End(EndCause.NotUp));
-            _deadline = Deadline.After(_options.Timeout, () => End(EndCause.TimedOut));
+            if (_stage == ChildStage.Starting && !_closed)
+                _startDeadline = Deadline.After(_options.StartTimeout, () => End(EndCause.NotUp));
+            if (_stage != ChildStage.Exiting && !_closed)
+                _deadline = Deadline.After(_options.Timeout, () => End(EndCause.TimedOut));
         }
-        if (launch.IsEncoded && !launch.IsTold)
-        {
-            _channel.Post(new FrameContent(FrameType.Setup, _setup.Encode()));
-            _channel.Post(PayloadFrames.Content(FrameType.Job, launch.EncodeJob()));
-        }
-        _channel.Listen(Received, Closed);
         Process.Lifetime.Exited.ContinueWith(_ => Exited(), CancellationToken.None, TaskContinuationOptions.None, CompletingThread.Scheduler);
     }
 

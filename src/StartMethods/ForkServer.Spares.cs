@@ -111,18 +111,30 @@ public sealed partial class ForkServer
 
     private static void Arrived(ServerState state, RequestOutcome outcome, FrameChannel channel, ChildStreams streams, SpareCircumstances given, int generation)
     {
-        bool kept = false;
-        if (outcome.Child is { } child)
+        if (outcome.Child is null)
         {
-            streams.Relay!.Start(child.Id, null);
-            channel.Post(given.Content(streams));
+            channel.Dispose();
+            streams.Dispose();
+            lock (state.Gate)
+                state.Spares.Failed(generation);
+            return;
         }
+        SpareChild? spare = null;
+        try
+        {
+            spare = new SpareChild(outcome.Child, channel, streams, given);
+        }
+        catch (StartMethodException)
+        {
+            // It cannot be listened to: no more watches.
+        }
+        bool kept = false;
         lock (state.Gate)
         {
-            if (outcome.Child is null)
+            if (spare is null)
                 state.Spares.Failed(generation);
             else
-                kept = state.Spares.Arrived(new SpareChild(outcome.Child, channel, streams, given), generation);
+                kept = state.Spares.Arrived(spare, generation);
         }
         if (kept)
             return;

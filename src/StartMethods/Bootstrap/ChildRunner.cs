@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using StartMethods.Channels;
+using StartMethods.Interop;
 using StartMethods.Payloads;
 
 namespace StartMethods.Bootstrap;
@@ -190,7 +191,11 @@ internal sealed class ChildRunner
             return;
         }
         _channel.Send(content);
+        if (_setup.AnswersFirst)
+            Native.Pause(ArrivalMicroseconds);
     }
+
+    private const int ArrivalMicroseconds = 100;
 
     private void CheckSize(EncodedPayload payload)
     {

@@ -21,6 +21,12 @@ internal sealed record SetupMessage
     /// <summary>Whether the body itself notices the parent's end: no thread of the library reads the channel, and the body gets no token.</summary>
     internal bool OwnsChannel { get; init; }
 
+    /// <summary>
+    /// Whether somebody waits for the answer rather than for the end: the child lets it arrive before it ends. Taking a process apart occupies the processor, and whoever was
+    /// just woken on that one would wait for it.
+    /// </summary>
+    internal bool AnswersFirst { get; init; }
+
     /// <summary>How long the body may take to leave when the parent is gone.</summary>
     internal TimeSpan ExitGrace { get; init; }
 
@@ -34,7 +40,7 @@ internal sealed record SetupMessage
         Span<byte> at = bytes;
         BinaryPrimitives.WriteInt32LittleEndian(at, ParentId);
         BinaryPrimitives.WriteInt32LittleEndian(at[4..], Depth);
-        BinaryPrimitives.WriteInt32LittleEndian(at[8..], (Detached ? DetachedFlag : 0) | (OwnsChannel ? OwnsChannelFlag : 0));
+        BinaryPrimitives.WriteInt32LittleEndian(at[8..], (Detached ? DetachedFlag : 0) | (OwnsChannel ? OwnsChannelFlag : 0) | (AnswersFirst ? AnswersFirstFlag : 0));
         BinaryPrimitives.WriteInt32LittleEndian(at[12..], (int)Math.Min(int.MaxValue, ExitGrace.TotalMilliseconds));
         BinaryPrimitives.WriteInt64LittleEndian(at[16..], MaxResultBytes);
         BinaryPrimitives.WriteInt32LittleEndian(at[24..], name.Length);
@@ -54,6 +60,7 @@ internal sealed record SetupMessage
             Depth = BinaryPrimitives.ReadInt32LittleEndian(bytes[4..]),
             Detached = (BinaryPrimitives.ReadInt32LittleEndian(bytes[8..]) & DetachedFlag) != 0,
             OwnsChannel = (BinaryPrimitives.ReadInt32LittleEndian(bytes[8..]) & OwnsChannelFlag) != 0,
+            AnswersFirst = (BinaryPrimitives.ReadInt32LittleEndian(bytes[8..]) & AnswersFirstFlag) != 0,
             ExitGrace = TimeSpan.FromMilliseconds(BinaryPrimitives.ReadInt32LittleEndian(bytes[12..])),
             MaxResultBytes = BinaryPrimitives.ReadInt64LittleEndian(bytes[16..]),
             Name = Encoding.UTF8.GetString(bytes.Slice(FixedSize, nameLength)),
@@ -61,5 +68,5 @@ internal sealed record SetupMessage
         };
     }
 
-    private const int FixedSize = 28, DetachedFlag = 1, OwnsChannelFlag = 2;
+    private const int FixedSize = 28, DetachedFlag = 1, OwnsChannelFlag = 2, AnswersFirstFlag = 4;
 }

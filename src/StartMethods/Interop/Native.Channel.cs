@@ -90,6 +90,9 @@ internal static partial class Native
     [LibraryImport(Library, EntryPoint = "sm_gate_open")]
     internal static partial void GateOpen(nint gate);
 
+    [LibraryImport(Library, EntryPoint = "sm_pause")]
+    internal static partial void Pause(long microseconds);
+
     /// <summary>Returns only from SM_EXIT_REHEARSAL.</summary>
     [LibraryImport(Library, EntryPoint = "sm_exit_now")]
     internal static partial void ExitNow(int code);
