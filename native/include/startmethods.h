@@ -106,10 +106,12 @@ SM_API int32_t sm_set_standard_descriptor(int32_t descriptor, int32_t number);
 // Moves at most PIPE_BUF bytes from a pipe to a descriptor (-1: nowhere) without ever waiting, and leaves them in buffer: how many, 0 at the end.
 // -EAGAIN: nothing there; -EBUSY: `to` takes nothing now. A write error is not reported: then there is nobody to write to.
 SM_API int32_t sm_relay(int32_t from, int32_t to, uint8_t *buffer, int32_t capacity);
-// A timer on the monotonic clock that becomes readable once, after so many milliseconds; close-on-exec; the caller owns it.
+// A timer on the monotonic clock that becomes readable once, after so many milliseconds (negative: not until it is set); close-on-exec; the caller owns it.
 SM_API int32_t sm_timer_create(int64_t milliseconds);
 // Sets a timer anew, readable once after so many milliseconds; negative: not readable until it is set again.
 SM_API int32_t sm_timer_arm(int32_t timer, int64_t milliseconds);
+// Waits until it is readable.
+SM_API void sm_timer_wait(int32_t timer);
 // A thread waits until the gate, a word that was 0, is opened, once and for good. Both cost one system call.
 SM_API void sm_gate_wait(int32_t *gate);
 SM_API void sm_gate_open(int32_t *gate);

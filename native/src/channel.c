@@ -179,7 +179,7 @@ int32_t sm_timer_create(int64_t milliseconds)
     int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (timer < 0)
         return -errno;
-    int32_t error = sm_timer_arm(timer, milliseconds > 0 ? milliseconds : 0);
+    int32_t error = sm_timer_arm(timer, milliseconds);
     if (error < 0)
         close(timer);
     return error < 0 ? error : timer;
@@ -193,6 +193,13 @@ int32_t sm_timer_arm(int32_t timer, int64_t milliseconds)
     else if (milliseconds == 0)
         when.it_value.tv_nsec = 1;
     return timerfd_settime(timer, 0, &when, NULL) < 0 ? -errno : 0;
+}
+
+void sm_timer_wait(int32_t timer)
+{
+    struct pollfd wait = {.fd = timer, .events = POLLIN};
+    while (poll(&wait, 1, -1) < 0 && errno == EINTR)
+        continue;
 }
 
 int32_t sm_environment_set(const char *name, const char *value)

@@ -51,20 +51,11 @@ public sealed partial class ForkServer
         lock (state.Gate)
         {
             if (!state.IsEnded)
-                state.Refill ??= Deadline.After(RefillPause, () => Refill(state));
+                (state.Refill ??= new Alarm(OrderSpares)).Set(RefillPause);
         }
     }
 
-    private void Refill(ServerState state)
-    {
-        Deadline? elapsed;
-        lock (state.Gate)
-            (elapsed, state.Refill) = (state.Refill, null);
-        elapsed?.Dispose();
-        OrderSpares();
-    }
-
-    private static readonly TimeSpan RefillPause = TimeSpan.FromMilliseconds(3);
+    private const int RefillPause = 3;
 
     /// <summary>Asks the server for as many spare children as are missing. Waits for nothing; without a server there are none.</summary>
     private void OrderSpares()

@@ -23,7 +23,16 @@ internal sealed class ParentLink
     internal static ParentLink? Current { get; private set; }
 
     /// <summary>Takes the frames of a conversation that the body leads; returns whether it keeps the frame. Called on the channel's thread.</summary>
-    internal Func<Frame, bool>? UserFrame { get; set; }
+    internal Func<Frame, bool>? UserFrame
+    {
+        get;
+        set
+        {
+            field = value;
+            if (value is not null)
+                _thread?.Hurry();
+        }
+    }
 
     /// <summary>Sends a frame of a conversation that the body leads.</summary>
     internal void Send(in FrameContent content) => _channel.Send(content);

@@ -31,7 +31,7 @@ internal static class Rehearsal
     internal static void RunInSpare(byte[] environment)
     {
         InOwnName(() => Play(isSpare: true, environment));
-        ListenerThread.Park();
+        ListenerThread.ParkForLater();
     }
 
     private static void InOwnName(Action play)
@@ -76,7 +76,7 @@ internal static class Rehearsal
         });
         if (isSpare)
             application.Send(Assignment.AsGiven);
-        SetupMessage setup = new() { Name = "rehearsal", MethodName = "forkserver", ParentId = Environment.ProcessId, Depth = 1, Detached = true, MaxResultBytes = long.MaxValue };
+        SetupMessage setup = new() { Name = "rehearsal", MethodName = "forkserver", ParentId = Environment.ProcessId, Depth = 1, Detached = true, MaxResultBytes = long.MaxValue, AnswersFirst = isSpare };
         application.Send(new FrameContent(FrameType.Setup, setup.Encode()));
         // Of both kinds: a body that returns its result, and one that returns a task of it.
         Delegate body = isSpare ? static (int x) => Task.FromResult(x + 1) : static (int x) => x + 1;

@@ -21,16 +21,17 @@ internal readonly record struct ServerFork(bool IsChild, int ProcessId, FileDesc
     /// <param name="asSibling">Whether the child becomes one of the server's parent: the application's own.</param>
     /// <param name="isRehearsal">Forks nothing, and returns as in the child.</param>
     /// <param name="holds">Whether the server's threads may stay parked until the next fork, or <see cref="Native.ForkHoldUntil"/>.</param>
+    /// <param name="isDormant">Whether the child's threads may sleep on for a moment: it will probably have ended by then.</param>
     /// <param name="kept">The sockets that it keeps; all others are dead ends in it.</param>
-    internal static ServerFork Now(bool asSibling, bool isRehearsal, bool holds, params FileDescriptor[] kept)
+    internal static ServerFork Now(bool asSibling, bool isRehearsal, bool holds, bool isDormant, params FileDescriptor[] kept)
     {
         try
         {
             ForkOutcome outcome = ForkEngine.Fork(new ForkRequest
             {
                 // All threads live on: in a server there are only the runtime's and what the preload left on purpose.
-                Flags = ForkFlags.ReviveAll | ForkFlags.NoWait | (asSibling ? ForkFlags.CloneParent : ForkFlags.None) | (LeftThreads.None ? ForkFlags.NoLocks | ForkFlags.Dormant : ForkFlags.None)
-                    | (holds && LeftThreads.None ? ForkFlags.Hold : ForkFlags.None),
+                Flags = ForkFlags.ReviveAll | ForkFlags.NoWait | (asSibling ? ForkFlags.CloneParent : ForkFlags.None) | (LeftThreads.None ? ForkFlags.NoLocks : ForkFlags.None)
+                    | (isDormant && LeftThreads.None ? ForkFlags.Dormant : ForkFlags.None) | (holds && LeftThreads.None ? ForkFlags.Hold : ForkFlags.None),
                 KeptSockets = kept,
                 IsRehearsal = isRehearsal,
             });

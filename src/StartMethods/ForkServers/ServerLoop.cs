@@ -130,7 +130,7 @@ internal sealed class ServerLoop
             Refuse(request.Id, NotPermitted, $"a before hook of AtFork, registered by the preload, threw: {e}");
             return null;
         }
-        ServerFork fork = ServerFork.Now(asSibling: true, _isRehearsal, holds: hooks.Length == 0, socket, _requests.Handle);
+        ServerFork fork = ServerFork.Now(asSibling: true, _isRehearsal, holds: hooks.Length == 0, isDormant: !request.IsSpare, socket, _requests.Handle);
         if (fork.IsChild)
         {
             _isChild = true;

@@ -40,8 +40,8 @@ internal sealed class ServerState(ServerPlan plan, int spareChildren)
         }
     }
 
-    /// <summary>Spares were taken, and others will be asked for when this has elapsed.</summary>
-    internal Deadline? Refill { get; set; }
+    /// <summary>Spares were taken, and others will be asked for a moment later. Made with the first one that is taken, and set again for the next.</summary>
+    internal Alarm? Refill { get; set; }
 
     /// <summary>What the preload of this plan threw: it would throw it again, so each start fails with it at once.</summary>
     internal ExceptionDispatchInfo? PreloadFailure { get; set; }
@@ -57,7 +57,7 @@ internal sealed class ServerState(ServerPlan plan, int spareChildren)
     {
         ServerConnection[] servers;
         IReadOnlyList<SpareChild> spares;
-        Deadline? refill;
+        Alarm? refill;
         lock (Gate)
         {
             IsEnded = true;

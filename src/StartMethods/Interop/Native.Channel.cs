@@ -66,6 +66,9 @@ internal static partial class Native
     [LibraryImport(Library, EntryPoint = "sm_timer_arm")]
     internal static partial int TimerArm(int timer, long milliseconds);
 
+    [LibraryImport(Library, EntryPoint = "sm_timer_wait")]
+    internal static partial void TimerWait(int timer);
+
     [LibraryImport(Library, EntryPoint = "sm_set_close_on_exec")]
     internal static partial int SetCloseOnExec(int descriptor, int enabled);
 
