@@ -7,6 +7,17 @@ namespace StartMethods;
 // Children forked ahead. They are asked for when one was taken, and the server hears nothing of their being handed over: the application does that itself.
 public sealed partial class ForkServer
 {
+    /// <summary>How many spare children wait now.</summary>
+    internal int IdleSpares
+    {
+        get
+        {
+            ServerState state = State;
+            lock (state.Gate)
+                return state.Spares.Idle;
+        }
+    }
+
     private ProcessLifetime? HandOver(ChildLaunch launch)
     {
         if (_spareChildren == 0)
