@@ -140,8 +140,8 @@ public sealed class ChildLaunch
 
     private FrameLimits Limits => Options.MaxResultBytes == FrameLimits.DefaultMaxBytes ? FrameLimits.Default : new FrameLimits { MaxBytes = Options.MaxResultBytes };
 
-    // Only when a method asks for them: a child that was prepared ahead has them already. All at once, since a method that forks this process needs all before.
-    private void Open()
+    /// <summary>Makes channel and streams. Not before it must be: a child that was forked ahead has its own.</summary>
+    internal void Open()
     {
         _streams ??= new ChildStreams(Options);
         if (_parentEnd is null)

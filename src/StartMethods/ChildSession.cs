@@ -41,6 +41,8 @@ internal sealed partial class ChildSession
         ChildLaunch launch = new(job, options, _setup);
         try
         {
+            if (Method is not ForkServer)
+                launch.Open(); // where there is no room for it, nothing else is begun
             Process = Method.Launch(launch) ?? throw new StartMethodException($"the start method '{Method.Name}' returned no process");
             (_channel, _streams) = (launch.Channel, launch.Streams);
             Begin(launch);
