@@ -188,7 +188,7 @@ public sealed class ChildLaunch
             OrderlyExit.End(ChildEntry.BootstrapFailedCode);
             throw;
         }
-        ChildRunner.RunInMemory(channel, Setup, _job.Body, _job.Argument, Options.Serializer, isRehearsal ? _parentEnd.Dispose : null);
+        ChildRunner.RunInMemory(channel, Setup, _job.Body, _job.Argument, Options.Serializer, isRehearsal ? Channel.Dispose : null);
     }
 
     private void BecomeEnvironment()

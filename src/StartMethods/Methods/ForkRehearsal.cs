@@ -24,20 +24,19 @@ internal static class ForkRehearsal
 
     private static void Play()
     {
-        (FrameChannel parent, ChannelEnd end) = FrameChannel.CreatePair();
         ChildContext? context = ChildContext.Current;
         int depth = ChildContext.Depth;
+        SetupMessage setup = new() { Name = "rehearsal", MethodName = "fork", ParentId = Environment.ProcessId, Depth = depth + 1, Detached = true, MaxResultBytes = long.MaxValue };
+        ChildLaunch launch = new(ChildJob.Of(static () => 42), new ChildOptions { StandardError = SpawnStdio.Inherit }, setup);
         try
         {
-            SetupMessage setup = new() { Name = "rehearsal", MethodName = "fork", ParentId = Environment.ProcessId, Depth = depth + 1, Detached = true, MaxResultBytes = long.MaxValue };
-            ChildOptions options = new() { StandardError = SpawnStdio.Inherit };
-            using ChildStreams streams = new(options);
-            new ChildLaunch(ChildJob.Of(static () => 42), options, setup, parent, end, streams).RunInChild(isRehearsal: true);
+            launch.Open();
+            launch.RunInChild(isRehearsal: true);
         }
         finally
         {
             (ChildContext.Current, ChildContext.Depth) = (context, depth);
-            parent.Dispose();
+            launch.Abandon();
         }
         OrderlyExit.Rehearse(runHandlers: false);
     }
