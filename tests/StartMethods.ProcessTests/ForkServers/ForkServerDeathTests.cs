@@ -18,6 +18,25 @@ public class ForkServerDeathTests : IsolatedProcessTest
     }
 
     [Test]
+    public async Task A_server_that_is_asked_without_end_can_be_ended_by_a_signal()
+    {
+        await using ForkServer server = new();
+        await server.StartAsync(Limit);
+        int first = server.ServerProcessId!.Value;
+        bool replaced = false;
+        Thread[] threads = [.. Enumerable.Range(0, 3).Select(_ => new Thread(() =>
+        {
+            while (!Volatile.Read(ref replaced) && !Limit.IsCancellationRequested)
+                ChildProcess.RunAsync(static () => 1, On(server), Limit).GetAwaiter().GetResult();
+        }))];
+        Array.ForEach(threads, thread => thread.Start());
+        Kill(first, 15);
+        await Eventually(() => server.ServerProcessId is { } id && id != first, "another server has taken its place");
+        Volatile.Write(ref replaced, true);
+        Array.ForEach(threads, thread => thread.Join());
+    }
+
+    [Test]
     public async Task Children_go_on_and_end_with_exact_statuses_when_the_server_is_killed()
     {
         await using ForkServer server = new();
