@@ -56,7 +56,10 @@ public sealed class ChildLaunch
         }
     }
 
-    /// <summary>The function that the child is to run.</summary>
+    /// <summary>What the child is to run.</summary>
+    internal Delegate Body => _job.Body;
+
+    /// <summary>The same as a function that can travel.</summary>
     internal Function Function => Function.Of(_job.Body);
 
     /// <summary>Whether the job was asked for in its written form, so that it must be sent to the child.</summary>

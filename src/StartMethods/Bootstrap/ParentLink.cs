@@ -39,8 +39,7 @@ internal sealed class ParentLink
 
     internal void Start(bool isOfThisProcess = true)
     {
-        if (isOfThisProcess)
-            Current = this;
+        Current = isOfThisProcess ? this : Current;
         _thread = ListenerThread.Start(Listen);
     }
 

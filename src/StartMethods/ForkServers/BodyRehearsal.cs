@@ -25,13 +25,24 @@ internal static class BodyRehearsal
         }
     }
 
+    /// <summary>Compiles a body, and the state machine of an asynchronous one, and runs nothing of it: for a process that forks itself.</summary>
+    internal static void Compile(MethodInfo method)
+    {
+        try
+        {
+            CompileAll(method);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // What cannot be compiled here is told by the child that runs it.
+        }
+    }
+
     private static void Prepare(Function function)
     {
         MethodInfo method = function.Method;
         RunOurModuleInitializer(method.Module);
-        Compile(method);
-        if (method.GetCustomAttribute<AsyncStateMachineAttribute>() is { } machine)
-            CompileStateMachine(method, machine.StateMachineType);
+        CompileAll(method);
         Type target = function.TargetSlot.Declared;
         if (!method.IsStatic && !target.Name.StartsWith("<>c", StringComparison.Ordinal))
             return; // an object of the application's, not one of the compiler's: not to be made up
@@ -87,7 +98,14 @@ internal static class BodyRehearsal
             RuntimeHelpers.RunModuleConstructor(module.ModuleHandle);
     }
 
-    private static void Compile(MethodBase method)
+    private static void CompileAll(MethodInfo method)
+    {
+        CompileOne(method);
+        if (method.GetCustomAttribute<AsyncStateMachineAttribute>() is { } machine)
+            CompileStateMachine(method, machine.StateMachineType);
+    }
+
+    private static void CompileOne(MethodBase method)
     {
         Type[] arguments = TypeArguments(method);
         if (arguments.Length == 0)
@@ -105,7 +123,7 @@ internal static class BodyRehearsal
     {
         if (machine.ContainsGenericParameters)
             machine = machine.MakeGenericType(TypeArguments(method));
-        Compile(machine.GetMethod("MoveNext", Any)!);
+        CompileOne(machine.GetMethod("MoveNext", Any)!);
         Start(machine.GetField("<>t__builder", Any)?.FieldType, machine);
         Start(typeof(AsyncTaskMethodBuilder).Assembly.GetType("System.Runtime.CompilerServices.AsyncMethodBuilderCore"), machine); // which every builder calls
     }
@@ -113,6 +131,6 @@ internal static class BodyRehearsal
     private static void Start(Type? builder, Type machine)
     {
         if (builder?.GetMethod("Start", Any) is { IsGenericMethodDefinition: true } start)
-            Compile(start.MakeGenericMethod(machine));
+            CompileOne(start.MakeGenericMethod(machine));
     }
 }

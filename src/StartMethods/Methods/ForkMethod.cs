@@ -13,7 +13,10 @@ internal sealed class ForkMethod(ForkOptions? options) : StartMethod
     protected internal override SpawnedProcess Launch(ChildLaunch launch)
     {
         if (UnsupportedReason is null)
+        {
             ForkRehearsal.Once();
+            ForkRehearsal.Compile(launch.Body);
+        }
         ForkOutcome outcome = ForkOperation.Run(options, [launch.End.Socket!]);
         if (outcome.IsChild)
         {

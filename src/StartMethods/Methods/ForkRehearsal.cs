@@ -1,6 +1,9 @@
+using System.Collections.Concurrent;
+using System.Reflection;
 using StartMethods.Bootstrap;
 using StartMethods.Channels;
 using StartMethods.Forking;
+using StartMethods.ForkServers;
 using StartMethods.Threads;
 
 namespace StartMethods.Methods;
@@ -13,6 +16,8 @@ internal static class ForkRehearsal
 {
     private static int s_done;
 
+    private static readonly ConcurrentDictionary<nint, bool> Compiled = new();
+
     internal static void Once()
     {
         if (Interlocked.Exchange(ref s_done, 1) != 0)
@@ -20,10 +25,20 @@ internal static class ForkRehearsal
         LoadedConsole.Watch();
         for (int i = 0; i < ForkOperation.Rehearsals; i++)
             Play();
+        ListenerThread.Park(); // the fork brings it along: a child need not have the runtime start one
+    }
+
+    /// <summary>Before the first fork for this function: this process never calls it, so that each child would compile it.</summary>
+    internal static void Compile(Delegate body)
+    {
+        MethodInfo method = body.Method;
+        if (method.DeclaringType is not null && Compiled.TryAdd(method.MethodHandle.Value, true)) // one that was made at run time is compiled with its delegate
+            BodyRehearsal.Compile(method);
     }
 
     private static void Play()
     {
+        ListenerThread.Park();
         ChildContext? context = ChildContext.Current;
         int depth = ChildContext.Depth;
         SetupMessage setup = new() { Name = "rehearsal", MethodName = "fork", ParentId = Environment.ProcessId, Depth = depth + 1, Detached = true, MaxResultBytes = long.MaxValue };
