@@ -70,6 +70,7 @@ typedef struct {
     size_t robust_size;
     uint64_t mask;
     uint64_t patience;                        // until then, what passes is waited for
+    uint64_t lock_patience;                   // until then, that nobody who stays behind waits for a lock
     int signal;
     int quiet;
     int has_code_memory, has_owners;          // what the child must copy, and repair

@@ -17,7 +17,7 @@
 #define CLONE_PIDFD 0x1000
 #endif
 
-static const uint64_t first_pause_ns = 100000, longest_pause_ns = 5000000, least_deadline_ns = 10000000, parking_limit_ns = 50000000, waking_limit_ns = 5000000000;
+static const uint64_t first_pause_ns = 100000, longest_pause_ns = 5000000, least_deadline_ns = 10000000, lock_patience_ns = 20000000, parking_limit_ns = 50000000, waking_limit_ns = 5000000000;
 static _Atomic int turn;                 // one fork at a time; waited for with a value that is no mutex's
 static _Atomic int foreign_child;        // set in a child of somebody else's fork(2)
 static int waited_in_vain;               // for a quiet moment, at the last fork
@@ -169,6 +169,7 @@ static int capture(sm_run *run, uint64_t start)
     if (deadline < start + least_deadline_ns)
         deadline = start + least_deadline_ns;
     run->patience = start + (deadline - start) / 2;
+    run->lock_patience = run->patience < start + lock_patience_ns ? run->patience : start + lock_patience_ns;
     for (;; pause = pause * 2 > longest_pause_ns ? longest_pause_ns : pause * 2) {
         run->result->tries++;
         uint64_t parked = sm__now();

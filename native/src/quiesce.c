@@ -101,6 +101,31 @@ SM_UNSANITIZED static int waits_on_own_condition(const sm_slot *slot)
     return mutex[MUTEX_USERS] >= 1 && mutex[MUTEX_USERS] <= MAX_USERS && mutex[MUTEX_KIND] == 0;
 }
 
+// Does it wait for a lock of managed code (Monitor)? The runtime notes that for debuggers: a word of its Thread points to a record on the thread's stack, which names the
+// lock, and the lock counts its waiters.
+SM_UNSANITIZED static int waits_for_monitor(const sm_slot *slot)
+{
+    enum { SEARCHED = 1024, NEAR = 1 << 16, ENTERS = 0, WAITERS = 6, MAX_WAITERS = 1 << 16 };
+    struct { uint64_t lock, domain; uint32_t kind, timeout; uint64_t next; } record;
+    for (int offset = 0; offset < SEARCHED; offset += 8) {
+        uint64_t word = *(const uint64_t *)(slot->managed + offset);
+        uint32_t state;
+        if (word - slot->stack >= NEAR || word % 8 || !sm__peek((const void *)word, &record, sizeof record))
+            continue;
+        if (record.kind == ENTERS && record.lock && record.lock % 8 == 0 && record.domain && record.domain % 8 == 0
+            && sm__peek((const void *)record.lock, &state, sizeof state) && state >> WAITERS >= 1 && state >> WAITERS <= MAX_WAITERS)
+            return 1;
+    }
+    return 0;
+}
+
+// Who is woken to take such a lock, and never takes it, is the last who is woken: the lock expects it, and everybody else who waits does so for ever, although it is free. The
+// framework has such locks too (each exception takes one).
+static int has_to_take_a_lock(const sm_slot *slot)
+{
+    return slot->managed && slot->parked && slot->syscall == SYS_futex && waits_for_monitor(slot);
+}
+
 // A thread that does not live on in the child must hold nothing there that others need: it must be blocked, in preemptive mode (else the
 // next garbage collection waits for it for ever), not about to own a lock, and in no queue that others have to see the end of.
 static int can_freeze(const sm_slot *slot)
@@ -128,7 +153,7 @@ static int action_of(const sm_slot *slot, const sm_fork_options *options)
     for (uint32_t i = 0; i < options->policy_count; i++)
         if (options->policies[i].tid == tid)
             return options->policies[i].action;
-    return options->flags & SM_FORK_CANARY && may_run_application(slot) && can_freeze(slot) ? SM_ACTION_FREEZE : default_action(slot, options->flags);
+    return options->flags & SM_FORK_CANARY && may_run_application(slot) && can_freeze(slot) && !has_to_take_a_lock(slot) ? SM_ACTION_FREEZE : default_action(slot, options->flags);
 }
 
 static void blame(sm_fork_result *result, const sm_slot *slot, const char *reason)
@@ -204,6 +229,10 @@ int sm__judge(sm_run *run)
         if (slot->action == SM_ACTION_FREEZE && !can_freeze(slot)) {
             blame(run->result, slot, slot->mode == SM_MODE_COOPERATIVE ? "runs managed code, so the child cannot do without it"
                                      : "is not blocked in a call at which it can be left behind");
+            return SM_MOMENT_BAD;
+        }
+        if (slot->action == SM_ACTION_FREEZE && sm__now() < run->lock_patience && has_to_take_a_lock(slot)) {   // what lasts is a lock that the forker holds, for instance
+            blame(run->result, slot, "waits for a lock");
             return SM_MOMENT_BAD;
         }
         if (!slot->parked || waits_for_lock(slot) || (run->options->flags & SM_FORK_CANARY && slot->action == SM_ACTION_REVIVE && may_run_application(slot))) {

@@ -13,6 +13,7 @@ internal static class Parents
         ["warm"] = Warm,
         ["jitting"] = () => Busy("Compiler", CompileOne),
         ["users"] = Users,
+        ["throwing"] = Throwing,
         ["spinner"] = () => Busy("Spinner", () => { }),
         ["pool"] = BusyPool,
         ["collecting"] = Collecting,
@@ -74,6 +75,17 @@ internal static class Parents
         }
         for (int i = 0; i < 3; i++)
             Busy("User " + i, Step);
+    }
+
+    /// <summary>Eight threads that do nothing but throw: each exception takes a lock of the framework's.</summary>
+    private static void Throwing()
+    {
+        for (int i = 0; i < 8; i++)
+            Busy("Thrower " + i, () =>
+            {
+                try { throw new InvalidOperationException(); }
+                catch (InvalidOperationException) { }
+            });
     }
 
     private static void BusyPool()

@@ -23,6 +23,7 @@ internal static class Scenarios
         ["random-workers"] = _ => RandomNumbers.OfWorkers(),
         ["parked-spin"] = ParkedSpin,
         ["births"] = Births,
+        ["waiter-left-behind"] = _ => WaiterLeftBehind(),
         ["console"] = ConsoleText,
         ["console-handlers"] = CancelKey,
     };
@@ -54,6 +55,31 @@ internal static class Scenarios
         }
         string seen = child.Status!.Value.ToString().Replace(" (core dumped)", "");
         return seen == status ? null : $"{what}: expected '{status}', was '{seen}'";
+    }
+
+    /// <summary>A thread that stays behind waits for a lock: those that live on still take it one after the other.</summary>
+    private static string? WaiterLeftBehind()
+    {
+        object gate = new();
+        Monitor.Enter(gate);
+        Thread waiter = WaitFor(gate);
+        string? wrong = Expect(Fork(() =>
+        {
+            Thread other = WaitFor(gate);
+            Monitor.Exit(gate);
+            return other.Join(TimeSpan.FromSeconds(10)) ? 0 : 1;
+        }), "exit 0", "a lock for which one waits who was left behind");
+        Monitor.Exit(gate);
+        waiter.Join();
+        return wrong;
+    }
+
+    private static Thread WaitFor(object gate)
+    {
+        Thread waiter = new(() => { lock (gate) { } }) { IsBackground = true };
+        waiter.Start();
+        SpinWait.SpinUntil(() => (waiter.ThreadState & System.Threading.ThreadState.WaitSleepJoin) != 0);
+        return waiter;
     }
 
     internal static int WaitForever()

@@ -19,6 +19,7 @@ internal static class Verbs
         ["jit"] = Jit,
         ["tiers"] = Tiers,
         ["exceptions"] = Exceptions,
+        ["throwing"] = Throwing,
         ["tasks"] = Tasks,
         ["threads"] = Threads,
         ["parallel"] = ParallelLoops,
@@ -106,6 +107,21 @@ internal static class Verbs
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static int Warming<T>(int i) => Step(i) + Unsafe.SizeOf<T>();
+
+    /// <summary>Each exception takes a lock of the framework's, for the text of its message: whoever waited for it at the fork may not be in the way.</summary>
+    private static int Throwing()
+    {
+        Thread thread = new(() =>
+        {
+            for (int i = 0; i < 1000; i++)
+            {
+                try { throw new InvalidOperationException(); }
+                catch (InvalidOperationException) { }
+            }
+        });
+        thread.Start();
+        return thread.Join(TimeSpan.FromSeconds(5)) ? 0 : 9;
+    }
 
     private static int Exceptions()
     {

@@ -33,6 +33,10 @@ public class CanaryStressTests : ForkProgramTests
         await Fork("ForkChild", ["canary", $"{Math.Min(500, 5 * Factor)}"], $"FORKCHILD_PARENT={parent}", $"FORKCHILD_FLAGS={threads}");
 
     [Test]
+    public async Task Who_waits_for_a_lock_is_not_left_behind_in_a_canary() =>
+        await Fork("ForkChild", ["waiter-left-behind,throwing", $"{Math.Min(300, 6 * Factor)}"], "FORKCHILD_PARENT=throwing", "FORKCHILD_FLAGS=ReviveAll,Canary");
+
+    [Test]
     public async Task A_canary_that_fails_crashes_or_hangs_is_told_apart_and_reaped() => await Fork("ForkChild", ["canary-verdicts", $"{Math.Min(200, 4 * Factor)}"]);
 
     /// <summary>Fails if its threads are those of any child: then a timer of the application ticks in it.</summary>
