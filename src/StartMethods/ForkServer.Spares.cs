@@ -59,10 +59,17 @@ public sealed partial class ForkServer
     // Not at once: forking the next child would take the processors from the one that was just handed over.
     private void OrderSparesSoon(ServerState state)
     {
-        lock (state.Gate)
+        try
         {
-            if (!state.IsEnded)
-                (state.Refill ??= new Alarm(OrderSpares)).Set(RefillPause);
+            lock (state.Gate)
+            {
+                if (!state.IsEnded)
+                    (state.Refill ??= new Alarm(OrderSpares)).Set(RefillPause);
+            }
+        }
+        catch (StartMethodException)
+        {
+            // No descriptors left for a timer: the next one that is taken tries again. A start is not lost for it.
         }
     }
 
