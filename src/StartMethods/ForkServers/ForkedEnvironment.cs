@@ -33,8 +33,11 @@ internal static class ForkedEnvironment
                 wanted[variable[..equals]] = variable[(equals + 1)..];
         }
         IDictionary present = Environment.GetEnvironmentVariables();
-        foreach (string name in present.Keys.Cast<string>().Where(name => !wanted.ContainsKey(name)).ToArray())
-            Environment.SetEnvironmentVariable(name, null);
+        foreach (object name in present.Keys) // a copy of the variables, which does not change
+        {
+            if (!wanted.ContainsKey((string)name))
+                Environment.SetEnvironmentVariable((string)name, null);
+        }
         foreach ((string name, string value) in wanted)
         {
             if ((string?)present[name] != value)

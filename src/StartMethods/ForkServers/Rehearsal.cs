@@ -24,6 +24,7 @@ internal static class Rehearsal
             Play(isSpare: false, environment);
             Play(isSpare: true, OwnEnvironment());
         });
+        ForkedEnvironment.Adopt(environment); // in the order in which the application sends it
         ListenerThread.Park();
     }
 

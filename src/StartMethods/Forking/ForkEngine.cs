@@ -28,14 +28,13 @@ internal static class ForkEngine
         int[] kept = new int[request.KeptSockets.Count];
         for (int i = 0; i < kept.Length; i++)
             kept[i] = (int)request.KeptSockets[i].DangerousGetHandle();
-        ThreadPolicy[] policies = [.. request.Threads];
         NativeForkResult result = default;
         ForkPause pause = ForkPause.Current;
         pause.BeginFork();
         int pid = -1;
         try
         {
-            pid = request.IsRehearsal ? 0 : Native.Fork(request.Flags, Microseconds(request.Deadline), Microseconds(request.QuietTime), kept, policies, out result);
+            pid = request.IsRehearsal ? 0 : Native.Fork(request.Flags, Microseconds(request.Deadline), Microseconds(request.QuietTime), kept, request.Threads, out result);
         }
         finally
         {

@@ -18,7 +18,7 @@ internal sealed record ForkRequest
     internal IReadOnlyList<SafeHandle> KeptSockets { get; init; } = [];
 
     /// <summary>What becomes of single threads, where it is not what the flags say.</summary>
-    internal IReadOnlyList<ThreadPolicy> Threads { get; init; } = [];
+    internal ThreadPolicy[] Threads { get; init; } = [];
 
     /// <summary>Only pretends, and returns as in a child: so that what a child does first is compiled and bound in the process that forks it.</summary>
     internal bool IsRehearsal { get; init; }

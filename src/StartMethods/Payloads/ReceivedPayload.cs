@@ -14,7 +14,12 @@ internal sealed class ReceivedPayload : IDisposable
     internal ReceivedPayload(ReadOnlyMemory<byte> bytes, IReadOnlyList<SafeHandle>? handles = null, IReadOnlyList<Memory<byte>>? buffers = null)
     {
         Bytes = bytes;
-        _handles = handles is null || handles.Count == 0 ? null : [.. handles];
+        if (handles is { Count: > 0 })
+        {
+            _handles = new SafeHandle?[handles.Count]; // not a spread, which would load Linq into every child
+            for (int i = 0; i < _handles.Length; i++)
+                _handles[i] = handles[i];
+        }
         if (buffers is null || buffers.Count == 0)
             return;
         _buffers = new Memory<byte>[buffers.Count];

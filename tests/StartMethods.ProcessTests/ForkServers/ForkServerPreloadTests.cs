@@ -69,6 +69,15 @@ public class ForkServerPreloadTests : IsolatedProcessTest
         Assert.That(await ChildProcess.RunAsync(static () => Environment.GetEnvironmentVariable("SET_BY_PRELOAD"), On(server), Limit), Is.Null);
     }
 
+    // Each is eight mappings, and some pages, that every fork copies.
+    [Test]
+    public async Task A_server_loads_no_assembly_that_only_comfort_asks_for()
+    {
+        await using ForkServer server = new();
+        await ChildProcess.RunAsync(static () => 1, On(server), Limit); // which the server learns
+        Assert.That(await ChildProcess.RunAsync(static () => Array.Exists(AppDomain.CurrentDomain.GetAssemblies(), static assembly => assembly.GetName().Name == "System.Linq"), On(server), Limit), Is.False);
+    }
+
     [Test]
     public async Task A_child_finds_no_console_loaded_that_nobody_has_used()
     {
