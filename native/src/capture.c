@@ -36,7 +36,7 @@ void sm__mask_restore(const uint64_t *saved)
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, saved, NULL, sizeof *saved);
 }
 
-static void wait_at_gate(int generation)
+void sm__wait_at_gate(int generation)
 {
     while (atomic_load(&gate) == generation)
         syscall(SYS_futex, &gate, FUTEX_WAIT_PRIVATE, generation, NULL, NULL, 0);
@@ -79,10 +79,10 @@ SM_UNSANITIZED static void on_capture(int signal, siginfo_t *info, void *context
         else
             live_again(slot);
         if (slot->dormant) {
-            sm__sleep_on(slot);
+            sm__sleep_on(slot, generation);
         } else {
             arrive();
-            wait_at_gate(generation);
+            sm__wait_at_gate(generation);
         }
     }
     errno = saved_errno;

@@ -90,7 +90,8 @@ static void rest(void)
     sm__mask_restore(&blocked);
 }
 
-void sm__sleep_on(sm_slot *slot)
+// The gate is open by the time that the caretaker has slept, unless the child has got no processor meanwhile, or much to do: nobody comes back before it is whole.
+void sm__sleep_on(sm_slot *slot, int generation)
 {
     if (slot != caretaker) {
         atomic_fetch_add(&back, 1);
@@ -101,6 +102,7 @@ void sm__sleep_on(sm_slot *slot)
     }
     int rests = is_optimizer(slot);
     sleep_for(moment_ns);
+    sm__wait_at_gate(generation);
     give_back_the_others();
     if (rests) {
         set_stage(RESTING);

@@ -116,6 +116,7 @@ int sm__park_all(sm_run *run, uint64_t deadline);
 void sm__blame_unparked(sm_fork_result *result, int error);
 void sm__release(void);
 void sm__gate_close(void);
+void sm__wait_at_gate(int generation);
 void sm__expect_arrivals(void);
 int sm__await_arrivals(int count, uint64_t deadline);
 int sm__arm(int signal, void *saved);
@@ -185,7 +186,7 @@ void sm__drop_untouched_pages(void);
 
 // dormant.c: threads that come back later
 sm_slot *sm__choose_caretaker(const sm_run *run);
-void sm__sleep_on(sm_slot *slot);
+void sm__sleep_on(sm_slot *slot, int generation);
 int sm__wake_dormant(int process, int signal, uint64_t deadline);
 
 // inspect.c: who is alive

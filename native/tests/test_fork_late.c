@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <semaphore.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -94,6 +95,48 @@ static void a_child_that_forks_at_once_gets_its_threads_back_first(void)
         }
     }
     _exit(all_done(3) ? 0 : 1);
+}
+
+static _Atomic uint64_t back_at;
+static _Atomic int parent;
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void *note_when_back(void *nothing)
+{
+    (void)nothing;
+    atomic_fetch_add(&started, 1);
+    while (getpid() == atomic_load(&parent))
+        poll(NULL, 0, 1);
+    uint64_t nobody_yet = 0;
+    atomic_compare_exchange_strong(&back_at, &nobody_yet, now_ns());
+    return NULL;
+}
+
+// A thread that ran before would find ids that are being written, and locks of its own that are not its own yet.
+static void no_thread_comes_back_before_the_child_is_whole(void)
+{
+    enum { SEARCHED = 1 << 28, A_MOMENT = 5000000 };    // a child looks for owners of locks in its heap for far longer than its threads sleep
+    set_up();
+    atomic_store(&parent, getpid());
+    memset(sbrk(SEARCHED), 0, SEARCHED);
+    for (int i = 0; i < 3; i++)
+        start(note_when_back, NULL);
+    await_started(3);
+    pause_ms(2);
+    int pid = do_fork(LATE, 2000000);
+    if (pid == 0) {
+        uint64_t whole_at = now_ns();
+        while (atomic_load(&back_at) == 0)
+            pause_ms(1);
+        _exit(last.child_ns > 3 * A_MOMENT ? atomic_load(&back_at) + A_MOMENT > whole_at ? 0 : 1 : 2);
+    }
+    CHECK_EQUAL(0, exit_code_of(pid));
 }
 
 static void the_thread_that_optimizes_comes_back_when_there_is_something_to_optimize(void)
@@ -229,6 +272,7 @@ static void pages_of_an_assembly_that_nobody_has_written_are_dropped_and_read_ag
 static const sm_test_case cases[] = {
     CASE(threads_that_wait_come_back_when_the_child_has_lived_for_a_moment),
     CASE(a_child_that_forks_at_once_gets_its_threads_back_first),
+    CASE(no_thread_comes_back_before_the_child_is_whole),
     CASE(the_thread_that_optimizes_comes_back_when_there_is_something_to_optimize),
     CASE(a_child_forks_while_that_thread_rests),
     CASE(threads_stay_parked_from_one_fork_to_the_next_until_they_are_let_go),
