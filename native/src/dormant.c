@@ -19,6 +19,11 @@ static const long worth_optimizing_ns = 20000000;
 static _Atomic int stage, hurry, back;
 static sm_slot *caretaker;
 
+// Who a thread is, to the kernel: each has a copy of its own.
+typedef struct { uint32_t users[3], groups[3]; int count; } identity;
+static identity common;
+static uint32_t common_groups[65536];
+
 static int is_optimizer(const sm_slot *slot)
 {
     return strncmp(slot->name, ".NET Tiered", 11) == 0;
@@ -51,6 +56,34 @@ static void set_stage(int value)
     syscall(SYS_futex, &stage, FUTEX_WAKE_PRIVATE, 0x7fffffff, NULL, NULL, 0);
 }
 
+// setuid(2) and its like, as the C library has them, give each thread a signal of the C library's own and wait until all have changed their ids. So that one is never blocked here.
+static uint64_t all_but(uint64_t wanted)
+{
+    enum { SIGNAL_OF_SETUID = 33 };
+    return ~(wanted | 1ull << (SIGNAL_OF_SETUID - 1));
+}
+
+static identity who_am_i(void)
+{
+    identity own;
+    syscall(SYS_getresuid, &own.users[0], &own.users[1], &own.users[2]);
+    syscall(SYS_getresgid, &own.groups[0], &own.groups[1], &own.groups[2]);
+    own.count = (int)syscall(SYS_getgroups, 0, NULL);
+    return own;
+}
+
+// A thread that the caretaker was just giving back, while another changed everybody's ids, was not there to be told yet, and has the caretaker's old ones. The caretaker
+// has the new ones by then: it was told before the last look for threads that there are.
+static void be_like_the_caretaker(void)
+{
+    identity own = who_am_i();
+    if (memcmp(&own, &common, sizeof own) == 0)
+        return;
+    syscall(SYS_setgroups, (size_t)common.count, common_groups);
+    syscall(SYS_setresgid, common.groups[0], common.groups[1], common.groups[2]);
+    syscall(SYS_setresuid, common.users[0], common.users[1], common.users[2]);
+}
+
 static void sleep_for(long nanoseconds)
 {
     struct timespec time = { 0, nanoseconds };
@@ -78,15 +111,15 @@ static void give_back_the_others(void)
 static void rest(void)
 {
     enum { FIRST_FREE = 36, LAST = 63 };   // where sm__capture_signal looks
-    uint64_t blocked = ~0ull, capture = 0;
+    uint64_t blocked, capture = 0;
     struct timespec time = { 0, worth_optimizing_ns };
     for (int signal = FIRST_FREE; signal <= LAST; signal++)
         capture |= 1ull << (signal - 1);
-    blocked &= ~capture;
+    blocked = all_but(capture);
     sm__mask_restore(&blocked);
     if (!atomic_load(&hurry))
         syscall(SYS_clock_nanosleep, CLOCK_PROCESS_CPUTIME_ID, TIMER_ABSTIME, &time, NULL);
-    blocked = ~0ull;
+    blocked = all_but(0);
     sm__mask_restore(&blocked);
 }
 
@@ -98,12 +131,17 @@ void sm__sleep_on(sm_slot *slot, int generation)
         syscall(SYS_futex, &back, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
         while (atomic_load(&stage) == ASLEEP)
             syscall(SYS_futex, &stage, FUTEX_WAIT_PRIVATE, ASLEEP, NULL, NULL, 0);
+        be_like_the_caretaker();
         return;
     }
     int rests = is_optimizer(slot);
+    uint64_t blocked = all_but(0);
+    sm__mask_restore(&blocked);
     sleep_for(moment_ns);
     sm__wait_at_gate(generation);
     give_back_the_others();
+    common = who_am_i();
+    syscall(SYS_getgroups, (size_t)(sizeof common_groups / sizeof *common_groups), common_groups);
     if (rests) {
         set_stage(RESTING);
         rest();

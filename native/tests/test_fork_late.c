@@ -1,6 +1,7 @@
 // Threads that come back late: dormant in a young child, held in a parent that forks again and again.
 #include "fork_test.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -139,6 +140,48 @@ static void no_thread_comes_back_before_the_child_is_whole(void)
     CHECK_EQUAL(0, exit_code_of(pid));
 }
 
+static int threads_of_user(unsigned user)
+{
+    int count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    for (struct dirent *task; (task = readdir(tasks));) {
+        char path[300], line[200];
+        unsigned id;
+        snprintf(path, sizeof path, "/proc/self/task/%s/status", task->d_name);
+        FILE *status = task->d_name[0] == '.' ? NULL : fopen(path, "r");
+        while (status && fgets(line, sizeof line, status))
+            count += sscanf(line, "Uid: %u", &id) == 1 && id == user;
+        if (status)
+            fclose(status);
+    }
+    closedir(tasks);
+    return count;
+}
+
+static void a_child_changes_its_user_at_any_time(void)
+{
+    enum { NOBODY = 65534, THREADS = 3 };
+    unsigned user = getuid() == 0 ? NOBODY : getuid();
+    set_up();
+    start_waiting(THREADS, ".NET Tiered Com");
+    for (int round = 0; round < 60; round++) {
+        int pid = do_fork(LATE, 2000000);
+        if (pid == 0) {
+            struct timespec moment = { 0, round * 150000L };   // the others come back in the middle of that
+            alarm(10);
+            nanosleep(&moment, NULL);
+            if (setuid(user) != 0)
+                _exit(1);
+            pause_ms(20);
+            _exit(threads_of_user(user) == THREADS + 1 ? 0 : 2);
+        }
+        CHECK(pid > 0);
+        CHECK_EQUAL(0, exit_code_of(pid));
+        close(last.pidfd);
+    }
+    CHECK(all_done(THREADS));
+}
+
 static void the_thread_that_optimizes_comes_back_when_there_is_something_to_optimize(void)
 {
     set_up();
@@ -273,6 +316,7 @@ static const sm_test_case cases[] = {
     CASE(threads_that_wait_come_back_when_the_child_has_lived_for_a_moment),
     CASE(a_child_that_forks_at_once_gets_its_threads_back_first),
     CASE(no_thread_comes_back_before_the_child_is_whole),
+    CASE(a_child_changes_its_user_at_any_time),
     CASE(the_thread_that_optimizes_comes_back_when_there_is_something_to_optimize),
     CASE(a_child_forks_while_that_thread_rests),
     CASE(threads_stay_parked_from_one_fork_to_the_next_until_they_are_let_go),
