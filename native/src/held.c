@@ -5,10 +5,19 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/stat.h>
 
 static int held;                       // how many
 static uint32_t threads;               // result->threads of the fork that parked them
+
+// Since when each thread has been seen at forks. One that is new may be the runtime's own end, which SIGTERM has begun: it waits for others, stops the thread that forks where that
+// comes back to managed code, and nobody would ever let it go. Who has been there for a while waits for work.
+enum { MOST_KNOWN = 64 };
+typedef struct { int tid; uint64_t since; } thread_seen;
+static const uint64_t probation_ns = 2000000000;
+static thread_seen known[MOST_KNOWN];
+static int known_count;
 
 // A link of its directory for each thread: cheaper than to list them.
 static int count_threads(void)
@@ -31,9 +40,38 @@ int sm__still_holds_all(sm_run *run)
     return 1;
 }
 
+static uint64_t seen_since(int tid, uint64_t otherwise)
+{
+    for (int i = 0; i < known_count; i++)
+        if (known[i].tid == tid)
+            return known[i].since;
+    return otherwise;
+}
+
+// Those of the first fork are trusted at once: a server has just been made ready then.
+static int knows_all(void)
+{
+    thread_seen now_here[MOST_KNOWN];
+    uint64_t now = sm__now();
+    int count = 0, strangers = 0;
+    for (int i = 0; i < sm__slot_count; i++) {
+        int tid = atomic_load(&sm__slots[i].tid);
+        if (atomic_load(&sm__slots[i].state) != SM_SLOT_PARKED)
+            continue;
+        if (count == MOST_KNOWN)
+            return 0;
+        now_here[count] = (thread_seen){ tid, seen_since(tid, known_count == 0 ? 0 : now) };
+        strangers += now_here[count].since != 0 && now_here[count].since + probation_ns > now;
+        count++;
+    }
+    memcpy(known, now_here, (size_t)count * sizeof *known);
+    known_count = count;
+    return strangers == 0;
+}
+
 void sm__hold_or_release(const sm_run *run)
 {
-    if (!(run->options->flags & SM_FORK_HOLD) || !run->quiet) {
+    if (!(run->options->flags & SM_FORK_HOLD) || !run->quiet || (!held && !knows_all())) {
         sm__release_all();
     }
     else if (!held) {
