@@ -44,8 +44,8 @@ public sealed partial class ForkServer
             }
             catch
             {
-                lock (state.Gate)
-                    state.Spares.PutBack(spare);
+                spare.Close(); // it may have been told half of it, and the server may have been refreshed meanwhile
+                OrderSparesSoon(state);
                 circumstances?.Sent!();
                 throw;
             }

@@ -49,9 +49,6 @@ internal sealed class SpareTable<T>(int wanted) where T : class
     /// <summary>Takes a spare, if one waits.</summary>
     internal T? TryTake() => _idle.TryPop(out T? spare) ? spare : null;
 
-    /// <summary>What was taken was not needed after all.</summary>
-    internal void PutBack(T spare) => _idle.Push(spare);
-
     /// <summary>A newer image: what waits is handed back to be ended, what is coming will not be kept.</summary>
     internal IReadOnlyList<T> Renew()
     {

@@ -29,6 +29,24 @@ public class ForkServerSparesTests : IsolatedProcessTest
     }
 
     [Test]
+    public async Task A_start_that_cannot_be_leaves_no_spare_child_behind_that_nobody_knows()
+    {
+        await using ForkServer server = new(new ForkServerOptions { SpareChildren = 1 });
+        int others = Surroundings.Children().Count;
+        await server.StartAsync(Limit);
+        for (int i = 0; i < 5; i++)
+        {
+            await Eventually(() => Surroundings.Children().Count == others + 2, "a spare child waits");
+            ChildOptions nowhere = On(server);
+            nowhere.WorkingDirectory = "/nonexistent";
+            Assert.Catch<StartMethodException>(() => ChildProcess.Start(static () => 1, nowhere));
+        }
+        await server.RefreshAsync(cancellationToken: Limit);
+        await Eventually(() => Surroundings.Children().Count == others + 2, "a new server and its spare child are all there is");
+        Assert.That(await ChildProcess.RunAsync(static () => 2, On(server), Limit), Is.EqualTo(2));
+    }
+
+    [Test]
     public async Task A_spare_child_gets_the_circumstances_of_its_start()
     {
         await using ForkServer server = new(new ForkServerOptions { SpareChildren = 1 });
