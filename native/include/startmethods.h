@@ -356,7 +356,7 @@ SM_API int32_t sm_fork(const sm_fork_options *options, sm_fork_result *result);
 
 // Lets go the threads that a fork with SM_FORK_HOLD has left parked. 0.
 SM_API int32_t sm_fork_let_go(void);
-// Waits until the descriptor is readable: 1. When nothing has come for that long, or the runtime has a signal to handle, the threads are let go: 0.
+// While threads are held: waits until the descriptor is readable: 1. When nothing has come for that long, or the runtime has a signal to handle, they are let go: 0.
 SM_API int32_t sm_fork_hold_until(int32_t descriptor, int32_t patience_ms);
 
 // Parks every thread for a moment and tells what each is doing. Returns their number (at most capacity are written).
