@@ -61,6 +61,21 @@ static void *hold_until_told(void *argument)
     return argument;
 }
 
+static void await_waiting_holder(void)
+{
+    await_started(1);
+    pthread_mutex_lock(&told_lock);                  // it waits by now
+    pthread_mutex_unlock(&told_lock);
+}
+
+static void let_holder_go_on(void)
+{
+    pthread_mutex_lock(&told_lock);
+    told = 1;
+    pthread_cond_signal(&tell);
+    pthread_mutex_unlock(&told_lock);
+}
+
 static void *write_for_ever(void *argument)
 {
     for (;;) {
@@ -118,16 +133,11 @@ static void a_revived_thread_that_waits_releases_the_lock_that_it_held(void)
 {
     set_up();
     start(hold_until_told, NULL);
-    await_started(1);
-    pthread_mutex_lock(&told_lock);                  // it waits by now
-    pthread_mutex_unlock(&told_lock);
+    await_waiting_holder();
     int pid = do_fork(SM_FORK_REVIVE_ALL, 2000000);
     if (pid == 0) {
         alarm(10);
-        pthread_mutex_lock(&told_lock);
-        told = 1;
-        pthread_cond_signal(&tell);
-        pthread_mutex_unlock(&told_lock);
+        let_holder_go_on();
         pthread_mutex_lock(&recursive);
         _exit(0);
     }
@@ -185,16 +195,11 @@ static void a_lock_is_released_in_the_child_wherever_it_lies(void)
     for (int i = 0; i < PLACES; i++)
         *lock_at(i) = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
     start(hold_everywhere, NULL);
-    await_started(1);
-    pthread_mutex_lock(&told_lock);
-    pthread_mutex_unlock(&told_lock);
+    await_waiting_holder();
     int pid = do_fork(SM_FORK_REVIVE_ALL, 2000000);
     if (pid == 0) {
         alarm(10);
-        pthread_mutex_lock(&told_lock);
-        told = 1;
-        pthread_cond_signal(&tell);
-        pthread_mutex_unlock(&told_lock);
+        let_holder_go_on();
         await_started(2);
         _exit(atomic_load(&started) == 2 ? 0 : 1);
     }
