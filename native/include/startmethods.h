@@ -93,6 +93,8 @@ typedef struct {
 SM_API int32_t sm_channel_pair(int32_t ends[2]);
 // The same with sockets that keep the boundaries of messages.
 SM_API int32_t sm_message_pair(int32_t ends[2]);
+// Nothing more arrives at this end: what is there can still be received, and then the end of the stream, whoever else has the other end.
+SM_API int32_t sm_message_end(int32_t end);
 // Sends: the number of bytes taken (perhaps not all; the descriptors went with the first). Never raises SIGPIPE: -EPIPE.
 SM_API int64_t sm_channel_send(int32_t channel, const sm_message *message);
 // Receives: the number of bytes; 0 at the end of the stream. Descriptors for which there is no room are closed: SM_MESSAGE_SURPLUS.
@@ -315,6 +317,7 @@ typedef struct sm_fork_options {
     const sm_thread_policy *policies;  // exceptions to what the flags say
     uint32_t kept_count;
     uint32_t policy_count;
+    int32_t *birth;                    // or NULL: where the kernel notes the child's id, before the child runs and before any signal can end this process
 } sm_fork_options;
 
 typedef struct sm_fork_result {
@@ -400,6 +403,8 @@ SM_API int32_t sm_circumstances_hold(const sm_circumstances *taken);
 SM_API int32_t sm_circumstances_become(const sm_circumstances *wanted, uint32_t *step);
 // Gives memory that was freed back to the system, where the C library can: malloc_trim(3).
 SM_API void sm_memory_trim(void);
+// Children of a fork do not have this memory: MADV_DONTFORK.
+SM_API int32_t sm_memory_keep_from_children(void *address, uint64_t size);
 // Puts what is used of the heap on huge pages of 2 MB: MADV_COLLAPSE, Linux 6.1. Returns their bytes; -ENOTSUP: there are none here.
 SM_API int64_t sm_memory_collapse(void);
 // Makes "A=1\0B=2\0" the whole environment that the C library knows. Not thread-safe: only before others run.

@@ -41,6 +41,11 @@ int32_t sm_message_pair(int32_t ends[2])
     return connect_pair(SOCK_SEQPACKET, ends);
 }
 
+int32_t sm_message_end(int32_t end)
+{
+    return shutdown(end, SHUT_RD) < 0 ? -errno : 0;
+}
+
 typedef union {
     struct cmsghdr header;
     char bytes[CMSG_SPACE(sizeof(int) * SM_MAX_DESCRIPTORS)];

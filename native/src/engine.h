@@ -32,6 +32,7 @@ typedef struct {
     int holds_own_id;           // in a register
     int dormant;                // in the child: comes back when its caretaker sees to it
     int rests;                  // most likely: as it did at the last capture
+    int handles_signal;         // it is in the handler of one
     int passing;                // a thread of the runtime's that is being born or ends
     uint64_t instruction, argument[3], stack;
     int64_t returned;

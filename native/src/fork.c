@@ -247,7 +247,7 @@ static int in_parent(sm_run *run, int pid, int pidfd)
         return failed;
     }
     result->pid = pid;
-    result->pidfd = pidfd;
+    result->pidfd = pidfd < 0 ? -1 : pidfd;
     result->revived = run->shared->revived;
     result->frozen = run->shared->frozen;
     result->owners = run->shared->owners;
@@ -273,7 +273,8 @@ static int clone_process(sm_run *run)
 {
     int pidfd = -1, *tid = (int *)(run->caller_pointer + sm__engine.tid_offset), error;
     sm_text text = { run->result->why, sizeof run->result->why, 0 };
-    unsigned long flags = CLONE_PIDFD | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+    int32_t *birth = run->options->birth;
+    unsigned long flags = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | (birth ? CLONE_PARENT_SETTID : CLONE_PIDFD);   // clone(2) has one place for both
     if (run->options->flags & SM_FORK_CLONE_PARENT)
         flags |= CLONE_PARENT;
     run->result->quiet = run->quiet;
@@ -286,9 +287,11 @@ static int clone_process(sm_run *run)
         return error;
     }
     uint64_t start = sm__now();
-    long pid = syscall(SYS_clone, flags, NULL, &pidfd, tid, NULL);
+    long pid = syscall(SYS_clone, flags, NULL, birth ? birth : &pidfd, tid, NULL);
     if (pid == 0)
         return in_child(run);
+    if (pid > 0 && birth)
+        pidfd = (int)syscall(SYS_pidfd_open, pid, 0);   // who is to reap it hears of it from here at the earliest: nobody else has that id
     run->result->fork_ns = sm__now() - start;
     if (pid > 0)
         return in_parent(run, (int)pid, pidfd);

@@ -25,6 +25,11 @@ void sm_memory_trim(void)
 #endif
 }
 
+int32_t sm_memory_keep_from_children(void *address, uint64_t size)
+{
+    return madvise(address, size, MADV_DONTFORK) < 0 ? -errno : 0;
+}
+
 // At least half of it is there: of a block that is mostly empty, a huge page would take memory that nobody uses.
 static int is_used(int pagemap, uintptr_t block)
 {

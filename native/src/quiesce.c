@@ -4,6 +4,7 @@
 // threads and owns its thread-store lock (managed sleeps are futex waits). Seven of 500 forks hung before this was excluded.
 #include "engine.h"
 
+#include <signal.h>
 #include <string.h>
 
 #if !defined(__x86_64__)
@@ -35,6 +36,16 @@ static int holds_own_id(const sm_slot *slot, const greg_t *registers)
     return 0;
 }
 
+// Whether the thread is in the handler of a signal that people send to processes: then it blocks that one, and none of the others.
+static int is_in_handler(const ucontext_t *context)
+{
+    static const uint64_t sent = 1u << (SIGHUP - 1) | 1u << (SIGINT - 1) | 1u << (SIGQUIT - 1) | 1u << (SIGUSR1 - 1) | 1u << (SIGUSR2 - 1) | 1u << (SIGTERM - 1);
+    uint64_t blocked;
+    memcpy(&blocked, &context->uc_sigmask, sizeof blocked);
+    blocked &= sent;
+    return blocked && (blocked & (blocked - 1)) == 0;
+}
+
 // Notes what the thread was doing: the system call, if the signal interrupted one.
 SM_UNSANITIZED void sm__describe_slot(sm_slot *slot, const ucontext_t *context)
 {
@@ -47,6 +58,7 @@ SM_UNSANITIZED void sm__describe_slot(sm_slot *slot, const ucontext_t *context)
     slot->argument[2] = (uint64_t)registers[REG_RDX];
     slot->returned = registers[REG_RAX];
     slot->holds_own_id = holds_own_id(slot, registers);
+    slot->handles_signal = is_in_handler(context);
     slot->parked = 0;
     slot->syscall = -1;
     if (at[0] == 0x0f && at[1] == 0x05) {                                          // the kernel will restart it
@@ -186,6 +198,14 @@ static int must_pass(const sm_run *run, const sm_slot *slot)
     return slot->passing && sm__now() < run->patience;
 }
 
+// A signal to the parent is not one to the child. Whoever has just been handed it acts on it: the handler that ends the runtime (SIGTERM) sends it once more, to whichever process it finds
+// itself in; the one of libSystem.Native, and the thread that it writes to, call what the application has registered. The copy in the child would do so there.
+// (Servers ended by SIGTERM while they forked left children that the same signal had ended before their first word.)
+static int handles_signal(const sm_run *run, const sm_slot *slot)
+{
+    return !slot->parked && (slot->handles_signal || strncmp(slot->name, ".NET SigHandler", 15) == 0) && slot->action != SM_ACTION_FREEZE && sm__now() < run->patience;
+}
+
 // One of our own that is at work on what parent and child share (workers' rings, pipes): its copy would do that work again, for the parent. It soon rests. Those that
 // belong to a child are named "StartMethods C…".
 static int works_for_parent(const sm_run *run, const sm_slot *slot)
@@ -220,6 +240,10 @@ int sm__judge(sm_run *run)
         }
         if (works_for_parent(run, slot)) {
             blame(run->result, slot, "is at work");
+            return SM_MOMENT_BAD;
+        }
+        if (handles_signal(run, slot)) {
+            blame(run->result, slot, "handles a signal");
             return SM_MOMENT_BAD;
         }
         if (handles_lock(run, slot)) {

@@ -48,6 +48,13 @@ static void pause_ms(long ms)
     nanosleep(&t, NULL);
 }
 
+static inline uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 static void start(void *(*body)(void *), void *argument)
 {
     pthread_t thread;

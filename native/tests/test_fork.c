@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 static _Atomic long progress[4];
@@ -101,6 +102,48 @@ static void a_thread_that_blocks_all_signals_is_named(void)
     await_started(1);
     CHECK_EQUAL(-EBUSY, do_fork(SM_FORK_REVIVE_ALL, 50000));
     CHECK(last.culprit != 0);
+}
+
+static void burn_and_see_who_is_left(int signal)
+{
+    int process = getpid();
+    (void)signal;
+    for (uint64_t end = now_ns() + 3000000; now_ns() < end;) {}
+    if (getpid() != process)
+        _exit(7);
+}
+
+static void a_thread_that_handles_a_signal_does_not_go_on_to_do_so_in_the_child(void)
+{
+    pthread_t thread;
+    set_up();
+    signal(SIGTERM, burn_and_see_who_is_left);
+    CHECK_EQUAL(0, pthread_create(&thread, NULL, count, (void *)0));
+    await_started(1);
+    for (int i = 0; i < 30; i++) {
+        CHECK_EQUAL(0, pthread_kill(thread, SIGTERM));
+        int pid = do_fork(SM_FORK_REVIVE_ALL, 2000000);
+        if (pid == 0)
+            _exit(all_advance(1) ? 0 : 1);
+        CHECK(pid > 0);
+        CHECK_EQUAL(0, exit_code_of(pid));
+        close(last.pidfd);
+    }
+}
+
+static void the_kernel_notes_the_childs_id_before_anybody_speaks(void)
+{
+    set_up();
+    int32_t *birth = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(birth != MAP_FAILED);
+    sm_fork_options options = { .size = sizeof options, .flags = SM_FORK_NO_WAIT, .deadline_us = 1000000, .birth = birth };
+    last.size = sizeof last;
+    int pid = sm_fork(&options, &last);
+    if (pid == 0)
+        _exit(*birth == getpid() ? 0 : 1);
+    CHECK_EQUAL(pid, *birth);
+    CHECK_EQUAL(0, exit_code_of(pid));
+    CHECK_EQUAL(0, close(last.pidfd));
 }
 
 static void inherited_sockets_are_dead_ends_and_a_kept_one_is_not(void)
@@ -221,6 +264,8 @@ static const sm_test_case cases[] = {
     CASE(a_thread_blocked_in_a_call_is_left_behind),
     CASE(a_running_thread_that_may_not_be_revived_is_named_and_nothing_happens),
     CASE(a_thread_that_blocks_all_signals_is_named),
+    CASE(a_thread_that_handles_a_signal_does_not_go_on_to_do_so_in_the_child),
+    CASE(the_kernel_notes_the_childs_id_before_anybody_speaks),
     CASE(inherited_sockets_are_dead_ends_and_a_kept_one_is_not),
     CASE(a_fork_does_not_hear_of_an_older_child_that_was_not_waited_for),
     CASE(a_process_that_is_always_busy_is_searched_for_a_quiet_moment_once),

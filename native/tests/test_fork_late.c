@@ -101,13 +101,6 @@ static void a_child_that_forks_at_once_gets_its_threads_back_first(void)
 static _Atomic uint64_t back_at;
 static _Atomic int parent;
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void *note_when_back(void *nothing)
 {
     (void)nothing;

@@ -6,15 +6,13 @@ using StartMethods.Payloads;
 namespace StartMethods.ForkServers;
 
 /// <summary>A child just forked: it leaves the server's stack with this, becomes what the application wants it to be, and opens its channel.</summary>
-/// <param name="requests">The copy of the server's socket, on which only the announcement is sent.</param>
 /// <param name="request">What the child was forked for.</param>
 /// <param name="socket">The child's end of its channel, which came with the request; this process's own.</param>
 /// <param name="isRehearsal">Whether this is the server, or a spare child, that goes through a child's life for practice.</param>
-internal sealed class ForkedLife(MessageSocket requests, ForkMessage request, FileDescriptor socket, bool isRehearsal) : NextLife
+internal sealed class ForkedLife(ForkMessage request, FileDescriptor socket, bool isRehearsal) : NextLife
 {
     internal override FrameChannel Begin()
     {
-        Announce();
         if (request.IsSpare && !isRehearsal)
             Rehearsal.RunInSpare(ForkedEnvironment.Known);
         FrameChannel channel = new(new SocketTransport(socket));
@@ -48,24 +46,4 @@ internal sealed class ForkedLife(MessageSocket requests, ForkMessage request, Fi
     }
 
     private static void Greet(FrameChannel channel) => channel.Send(new FrameContent(FrameType.Hello, HelloMessage.Own.Encode()));
-
-    // The server answers too. But it may be killed before it does, and then the application would have a child of which it knows nothing.
-    private void Announce()
-    {
-        Span<byte> message = stackalloc byte[64];
-        try
-        {
-            int size = ServerMessages.Write(message, new AnnouncedMessage(request.Id, Native.ProcessId()));
-            requests.Send(message[..size], -1, wait: true);
-        }
-        catch (PeerGoneException)
-        {
-            // The application has let go of the server, which has answered it then; or it is gone itself, and that the channel tells.
-        }
-        finally
-        {
-            // With the last copy of this socket the application knows that nobody is left who could still announce himself.
-            requests.Dispose();
-        }
-    }
 }

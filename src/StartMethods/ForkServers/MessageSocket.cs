@@ -93,6 +93,25 @@ internal sealed class MessageSocket(FileDescriptor socket) : IDisposable
         }
     }
 
+    /// <summary>Nothing more arrives: what is there is still received, then the end, whoever else holds the other end.</summary>
+    internal void End()
+    {
+        bool referenced = false;
+        try
+        {
+            socket.DangerousAddRef(ref referenced);
+            _ = Native.MessageEnd(socket.Number);
+        }
+        catch (ObjectDisposedException)
+        {
+        }
+        finally
+        {
+            if (referenced)
+                socket.DangerousRelease();
+        }
+    }
+
     public void Dispose() => socket.Dispose();
 }
 

@@ -6,9 +6,6 @@ namespace StartMethods.ForkServers;
 /// <summary>A request that is on its way. What it comes to is heard on the reactor's thread.</summary>
 internal sealed class PendingFork(Action<RequestOutcome> completed)
 {
-    /// <summary>The child's own word, which counts if the server dies before it has said the same.</summary>
-    internal int AnnouncedId { get; set; }
-
     /// <summary>Nobody waits for it any more: the child that may still come is ended.</summary>
     internal bool IsAbandoned { get; set; }
 
@@ -30,11 +27,13 @@ internal sealed class PendingFork(Action<RequestOutcome> completed)
 
     internal void Refused(int errorNumber, string reason) => completed(RequestOutcome.Refused(errorNumber, reason));
 
-    /// <summary>The server is dead, and so is everybody who could have said more.</summary>
-    internal void Lost(string how)
+    /// <summary>The server is dead.</summary>
+    /// <param name="child">Whom it has forked for this request without having said so; 0: nobody.</param>
+    /// <param name="how">How it died.</param>
+    internal void Lost(int child, string how)
     {
-        if (AnnouncedId > 0)
-            Born(AnnouncedId, null);
+        if (child > 0)
+            Born(child, null);
         else
             completed(RequestOutcome.Lost(how));
     }

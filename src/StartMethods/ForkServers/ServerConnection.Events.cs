@@ -6,11 +6,6 @@ namespace StartMethods.ForkServers;
 // What is heard of the server, on the reactor's thread: its messages, the end of its socket, the end of its process.
 internal sealed partial class ServerConnection
 {
-    /// <summary>
-    /// How long, after the server's death, a child that it forked with its last breath may take to announce itself. It holds the socket open until it has.
-    /// </summary>
-    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(2);
-
     private void Listen()
     {
         try
@@ -27,7 +22,8 @@ internal sealed partial class ServerConnection
                     return;
                 }
                 FileDescriptor? descriptor = received.First >= 0 ? new FileDescriptor(received.First) : null;
-                Heard(_incoming.AsSpan(0, size), received.Count, ref descriptor);
+                if (!_isDeaf)
+                    Hear(_incoming.AsSpan(0, size), received.Count, ref descriptor);
                 descriptor?.Dispose();
             }
         }
@@ -37,9 +33,22 @@ internal sealed partial class ServerConnection
         }
         catch (StartMethodException)
         {
-            // What it says cannot be relied on, so neither can it.
+            Hush(); // what cannot be received from will not end either
             Kill();
-            Hush();
+        }
+    }
+
+    private void Hear(ReadOnlySpan<byte> message, int descriptors, ref FileDescriptor? descriptor)
+    {
+        try
+        {
+            Heard(message, descriptors, ref descriptor);
+        }
+        catch (StartMethodException)
+        {
+            // What it says cannot be relied on, so neither can it. Whom it has forked is known when it has ended.
+            _isDeaf = true;
+            Kill();
         }
     }
 
@@ -48,7 +57,7 @@ internal sealed partial class ServerConnection
         switch (ServerMessages.Check(message, descriptors))
         {
             case ServerMessageKind.Ready:
-                _serverEnd.Dispose();
+                DropWhatIsSent();
                 _ready.TrySetResult(ServerMessages.ReadReady(message));
                 return;
             case ServerMessageKind.Forked:
@@ -64,14 +73,6 @@ internal sealed partial class ServerConnection
             case ServerMessageKind.Refused:
                 RefusedMessage refused = ServerMessages.ReadRefused(message);
                 Take(refused.Id)?.Refused(refused.ErrorNumber, refused.Reason);
-                return;
-            case ServerMessageKind.Announced:
-                AnnouncedMessage announced = ServerMessages.ReadAnnounced(message);
-                lock (_gate)
-                {
-                    if (_pending.TryGetValue(announced.Id, out PendingFork? pending))
-                        pending.AnnouncedId = announced.ProcessId;
-                }
                 return;
             default:
                 throw new ProtocolException("only the application sends this");
@@ -101,13 +102,9 @@ internal sealed partial class ServerConnection
             _how = Death();
             Volatile.Write(ref _ended, true);
         }
-        _serverEnd.Dispose(); // now the end of the socket can be seen
+        DropWhatIsSent();
         FailReady();
-        lock (_gate)
-        {
-            if (!_silent)
-                _lastWords = Deadline.After(LastWords, Hush);
-        }
+        _socket.End(); // what it has said is still heard, then the end of it; without this that of the last child that has not closed its copy yet
         _onDeath(this);
         FinishIfOver();
     }
@@ -148,26 +145,24 @@ internal sealed partial class ServerConnection
     // Nothing more will be heard: everybody who held the other end is gone, or what he says does not count.
     private void Hush()
     {
-        PendingFork[] lost;
+        KeyValuePair<uint, PendingFork>[] lost;
         ReactorWatch? watch;
-        Deadline? lastWords;
         lock (_gate)
         {
             if (_silent)
                 return;
             _silent = true;
-            lost = [.. _pending.Values];
+            lost = [.. _pending];
             _pending.Clear();
             (watch, _watch) = (_watch, null);
-            lastWords = _lastWords;
         }
         // Not under the gate: disposing waits for callbacks, which take it.
-        lastWords?.Dispose();
         watch?.Dispose();
         _socket.Dispose();
         string how = Death();
-        foreach (PendingFork pending in lost)
-            pending.Lost(how);
+        foreach ((uint id, PendingFork pending) in lost)
+            pending.Lost(_births.ChildOf(id), how);
+        _births.Dispose();
         FinishIfOver();
     }
 

@@ -16,16 +16,16 @@ internal sealed partial class ServerConnection
     private readonly HashSet<Function> _learned = new(ReferenceEqualityComparer.Instance);
     private readonly ChildSession _session;
     private readonly MessageSocket _socket;
-    private readonly SafeFileHandle _serverEnd;
+    private readonly SafeFileHandle _serverEnd, _birthMemory;
+    private readonly BirthNote _births;
     private readonly byte[] _incoming = new byte[ServerMessages.MaxSize];
     private readonly TaskCompletionSource<ReadyMessage> _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Action<ServerConnection> _onDeath;
     private ReactorWatch? _watch;
-    private Deadline? _lastWords;
     private uint _lastId;
     private int _judged;
-    private bool _ended, _closing, _silent, _dying;
+    private bool _ended, _closing, _silent, _dying, _isDeaf;
     private string _how = "";
 
     private ServerConnection(ServerPlan plan, Action<ServerConnection> onDeath)
@@ -35,21 +35,30 @@ internal sealed partial class ServerConnection
         // Ours until the server is ready: while the frame that carries it may still be on its way, it must stay open.
         _serverEnd = new SafeFileHandle(theirs.Handle.DangerousGetHandle(), ownsHandle: true);
         theirs.Handle.SetHandleAsInvalid();
+        (_birthMemory, _births) = (null!, null!);
         try
         {
-            ServerSetup setup = plan.Setup(_serverEnd);
+            (_birthMemory, _births) = BirthNote.Create();
+            ServerSetup setup = plan.Setup(_serverEnd, _birthMemory);
             _session = new ChildSession(ChildJob.Of(ServerLoop.Run, setup), plan.ChildOptions());
         }
         catch
         {
             _socket.Dispose();
-            _serverEnd.Dispose();
+            _births?.Dispose();
+            DropWhatIsSent();
             throw;
         }
         Watch(Reactor.Shared.Watch(_socket.Handle, Listen));
         _session.OnEnded = Ended;
         if (_session.Ended.IsCompleted)
             Ended();
+    }
+
+    private void DropWhatIsSent()
+    {
+        _serverEnd.Dispose();
+        _birthMemory?.Dispose();
     }
 
     // The end may have been heard before there was something to dispose.

@@ -22,8 +22,9 @@ internal readonly record struct ServerFork(bool IsChild, int ProcessId, FileDesc
     /// <param name="isRehearsal">Forks nothing, and returns as in the child.</param>
     /// <param name="holds">Whether the server's threads may stay parked until the next fork, or <see cref="Native.ForkHoldUntil"/>.</param>
     /// <param name="isDormant">Whether the child's threads may sleep on for a moment: it will probably have ended by then.</param>
+    /// <param name="birth">Where the kernel notes the child's id, or 0.</param>
     /// <param name="kept">The sockets that it keeps; all others are dead ends in it.</param>
-    internal static ServerFork Now(bool asSibling, bool isRehearsal, bool holds, bool isDormant, params FileDescriptor[] kept)
+    internal static ServerFork Now(bool asSibling, bool isRehearsal, bool holds, bool isDormant, nint birth, params FileDescriptor[] kept)
     {
         try
         {
@@ -33,6 +34,7 @@ internal readonly record struct ServerFork(bool IsChild, int ProcessId, FileDesc
                 Flags = ForkFlags.ReviveAll | ForkFlags.NoWait | (asSibling ? ForkFlags.CloneParent : ForkFlags.None) | (LeftThreads.None ? ForkFlags.NoLocks : ForkFlags.None)
                     | (isDormant && LeftThreads.None ? ForkFlags.Dormant : ForkFlags.None) | (holds && LeftThreads.None ? ForkFlags.Hold : ForkFlags.None),
                 KeptSockets = kept,
+                Birth = birth,
                 IsRehearsal = isRehearsal,
             });
             return new ServerFork(outcome.IsChild, outcome.ProcessId, outcome.Pidfd, 0, "");

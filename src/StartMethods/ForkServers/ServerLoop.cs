@@ -13,21 +13,27 @@ internal sealed class ServerLoop
     private readonly MessageSocket _requests;
     private readonly byte[] _message = GC.AllocateArray<byte>(ServerMessages.MaxSize, pinned: true);
     private string _refusal = "";
+    private readonly nint _birth;
     private bool _isChild, _isRehearsal;
 
-    private ServerLoop(MessageSocket requests) => _requests = requests;
+    private ServerLoop(MessageSocket requests, nint birth = 0)
+    {
+        _requests = requests;
+        _birth = birth;
+    }
 
     /// <summary>Returns null in the server, when the application is gone, and a <see cref="NextLife"/> in each child.</summary>
     /// <remarks>Throws what the preload threw: the application hears of it as of any body's exception.</remarks>
     internal static object? Run(ServerSetup setup)
     {
-        ServerLoop loop = new(new MessageSocket(new FileDescriptor((int)setup.Requests.DangerousGetHandle())));
+        ServerLoop loop = new(new MessageSocket(new FileDescriptor((int)setup.Requests.DangerousGetHandle())), BirthNote.Open(setup.Births));
         setup.Requests.SetHandleAsInvalid();
+        setup.Births.Dispose();
         return loop.Begin(setup);
     }
 
     /// <summary>Does what is done for a request, on both sides of the fork, without the fork: what a child returns with.</summary>
-    /// <param name="requests">Where the server would answer, and the child announces itself.</param>
+    /// <param name="requests">Where the server would answer.</param>
     /// <param name="isSpare">Which kind of child.</param>
     /// <param name="socket">What came with the request. It belongs to the child then.</param>
     internal static ForkedLife Rehearse(MessageSocket requests, bool isSpare, FileDescriptor socket)
@@ -130,13 +136,15 @@ internal sealed class ServerLoop
             Refuse(request.Id, NotPermitted, $"a before hook of AtFork, registered by the preload, threw: {e}");
             return null;
         }
-        ServerFork fork = ServerFork.Now(asSibling: true, _isRehearsal, holds: hooks.Length == 0, isDormant: !request.IsSpare, socket, _requests.Handle);
+        nint birth = _isRehearsal ? 0 : BirthNote.Expect(_birth, request.Id);
+        ServerFork fork = ServerFork.Now(asSibling: true, _isRehearsal, holds: hooks.Length == 0, isDormant: !request.IsSpare, birth, socket, _requests.Handle);
         if (fork.IsChild)
         {
             _isChild = true;
+            _requests.Dispose();
             ExitHandlers.Forget(isRehearsal: _isRehearsal);
             AtFork.RunAfterInChild(hooks);
-            return new ForkedLife(_requests, request, socket, _isRehearsal);
+            return new ForkedLife(request, socket, _isRehearsal);
         }
         AtFork.RunAfterInParent(hooks);
         if (fork.ErrorNumber != 0)

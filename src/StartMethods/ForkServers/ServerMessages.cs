@@ -25,11 +25,8 @@ internal enum ServerMessageKind : byte
     /// <summary>Server → application.</summary>
     Refused = 4,
 
-    /// <summary>New child → application: that it exists, should the server have died before it could say so.</summary>
-    Announced = 5,
-
     /// <summary>Application → server.</summary>
-    Learn = 6,
+    Learn = 5,
 }
 
 /// <summary>The server is warm and takes requests; or, where <see cref="Unsupported"/> is not empty, it never will, and why.</summary>
@@ -49,9 +46,6 @@ internal readonly record struct ForkedMessage(uint Id, int ProcessId, int PidfdI
 
 /// <summary>There is no child.</summary>
 internal readonly record struct RefusedMessage(uint Id, int ErrorNumber, string Reason);
-
-/// <summary>A new child's first word.</summary>
-internal readonly record struct AnnouncedMessage(uint Id, int ProcessId);
 
 // Learn has one field: a function's definition, as it stands in the payload of a job, to the end of the message. It is never answered.
 
@@ -89,12 +83,6 @@ internal static class ServerMessages
     {
         BinaryPrimitives.WriteInt32LittleEndian(target[HeaderSize..], message.ErrorNumber);
         return Finish(target, ServerMessageKind.Refused, message.Id, 0, Text(target, HeaderSize + 4, message.Reason));
-    }
-
-    internal static int Write(Span<byte> target, in AnnouncedMessage message)
-    {
-        BinaryPrimitives.WriteInt32LittleEndian(target[HeaderSize..], message.ProcessId);
-        return Finish(target, ServerMessageKind.Announced, message.Id, 0, HeaderSize + 4);
     }
 
     /// <summary>A Learn message.</summary>
@@ -161,12 +149,6 @@ internal static class ServerMessages
         if (message.Length < at)
             throw Wrong(message);
         return End(message, new RefusedMessage(IdOf(message), BinaryPrimitives.ReadInt32LittleEndian(message[HeaderSize..]), Text(message, ref at)), at);
-    }
-
-    internal static AnnouncedMessage ReadAnnounced(ReadOnlySpan<byte> message)
-    {
-        Exactly(message, 4);
-        return new AnnouncedMessage(IdOf(message), ProcessId(message));
     }
 
     private static int ProcessId(ReadOnlySpan<byte> message)

@@ -8,6 +8,9 @@ internal sealed class ServerSetup
     /// <summary>Its end of the socket on which requests come.</summary>
     internal required SafeFileHandle Requests { get; init; }
 
+    /// <summary>The memory of a <see cref="BirthNote"/>.</summary>
+    internal required SafeFileHandle Births { get; init; }
+
     /// <summary>What to run first, so that children share what it leaves in memory.</summary>
     internal Action? Preload { get; init; }
 

@@ -21,7 +21,8 @@ internal static class ForkEngine
     /// <summary>Forks this process. Returns twice.</summary>
     /// <exception cref="StartMethodNotSupportedException">This runtime or system cannot be forked.</exception>
     /// <exception cref="StartMethodException">There is no child; the message names the thread that stood in the way, or the system's error.</exception>
-    internal static ForkOutcome Fork(ForkRequest request)
+    // Unsafe: hands on where the kernel is to note the child.
+    internal static unsafe ForkOutcome Fork(ForkRequest request)
     {
         if (UnsupportedReason is { } reason)
             throw new StartMethodNotSupportedException($"fork: {reason}");
@@ -34,7 +35,7 @@ internal static class ForkEngine
         int pid = -1;
         try
         {
-            pid = request.IsRehearsal ? 0 : Native.Fork(request.Flags, Microseconds(request.Deadline), Microseconds(request.QuietTime), kept, request.Threads, out result);
+            pid = request.IsRehearsal ? 0 : Native.Fork(request.Flags, Microseconds(request.Deadline), Microseconds(request.QuietTime), kept, request.Threads, (int*)request.Birth, out result);
         }
         finally
         {

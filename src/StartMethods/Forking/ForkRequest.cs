@@ -20,6 +20,9 @@ internal sealed record ForkRequest
     /// <summary>What becomes of single threads, where it is not what the flags say.</summary>
     internal ThreadPolicy[] Threads { get; init; } = [];
 
+    /// <summary>Where the kernel notes the child's id, before the child runs and before any signal can end this process; 0: nowhere.</summary>
+    internal nint Birth { get; init; }
+
     /// <summary>Only pretends, and returns as in a child: so that what a child does first is compiled and bound in the process that forks it.</summary>
     internal bool IsRehearsal { get; init; }
 }

@@ -36,6 +36,10 @@ internal static partial class Native
     [LibraryImport(Library, EntryPoint = "sm_message_pair")]
     internal static unsafe partial int MessagePair(int* ends);
 
+    /// <summary>Nothing more arrives: what is there is still received, then the end.</summary>
+    [LibraryImport(Library, EntryPoint = "sm_message_end")]
+    internal static partial int MessageEnd(int end);
+
     [LibraryImport(Library, EntryPoint = "sm_circumstances_take", StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int CircumstancesTake(string? directory, ref Circumstances taken);
 

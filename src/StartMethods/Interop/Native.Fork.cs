@@ -37,6 +37,7 @@ internal unsafe struct NativeForkOptions
     internal int* Kept;
     internal ThreadPolicy* Policies;
     internal uint KeptCount, PolicyCount;
+    internal int* Birth;
 }
 
 /// <summary>sm_fork_result.</summary>
@@ -125,7 +126,7 @@ internal static unsafe partial class Native
 
     /// <summary>Returns twice: 0 in the child.</summary>
     internal static int Fork(ForkFlags flags, ulong deadlineMicroseconds, ulong quietMicroseconds, ReadOnlySpan<int> kept, ReadOnlySpan<ThreadPolicy> policies,
-        out NativeForkResult result)
+        int* birth, out NativeForkResult result)
     {
         fixed (int* keptNumbers = kept)
         fixed (ThreadPolicy* threadPolicies = policies)
@@ -134,6 +135,7 @@ internal static unsafe partial class Native
             {
                 Size = (uint)sizeof(NativeForkOptions), Flags = flags, DeadlineMicroseconds = deadlineMicroseconds, QuietMicroseconds = quietMicroseconds,
                 Kept = keptNumbers, KeptCount = (uint)kept.Length, Policies = threadPolicies, PolicyCount = (uint)policies.Length,
+                Birth = birth,
             };
             NativeForkResult outcome = new() { Size = (uint)sizeof(NativeForkResult) };
             int pid = Fork(&options, &outcome);

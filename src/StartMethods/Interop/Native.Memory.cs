@@ -8,6 +8,10 @@ internal static partial class Native
     [LibraryImport(Library, EntryPoint = "sm_memory_trim")]
     internal static partial void MemoryTrim();
 
+    /// <summary>Children of a fork do not have this memory: madvise(2), MADV_DONTFORK.</summary>
+    [LibraryImport(Library, EntryPoint = "sm_memory_keep_from_children")]
+    internal static unsafe partial int MemoryKeepFromChildren(void* address, ulong size);
+
     /// <summary>Puts what is used of the heap on huge pages. Returns their bytes, or a negative error number: there are none here.</summary>
     [LibraryImport(Library, EntryPoint = "sm_memory_collapse")]
     internal static partial long MemoryCollapse();

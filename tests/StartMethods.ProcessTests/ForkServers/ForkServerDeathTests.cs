@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 
 namespace StartMethods.ProcessTests.ForkServers;
@@ -17,23 +18,56 @@ public class ForkServerDeathTests : IsolatedProcessTest
         Assert.That(server.ServerProcessId, Is.Not.Null.And.Not.EqualTo(first));
     }
 
-    [Test]
-    public async Task A_server_that_is_asked_without_end_can_be_ended_by_a_signal()
+    [Test, Repeat(20)]
+    public async Task A_server_that_is_asked_without_end_can_be_ended_by_a_signal_and_takes_no_child_along()
     {
         await using ForkServer server = new();
         await server.StartAsync(Limit);
         int first = server.ServerProcessId!.Value;
         bool replaced = false;
+        ConcurrentQueue<Exception> failures = new();
         Thread[] threads = [.. Enumerable.Range(0, 3).Select(_ => new Thread(() =>
         {
-            while (!Volatile.Read(ref replaced) && !Limit.IsCancellationRequested)
-                ChildProcess.RunAsync(static () => 1, On(server), Limit).GetAwaiter().GetResult();
+            while (!Volatile.Read(ref replaced) && failures.IsEmpty)
+            {
+                try
+                {
+                    ChildProcess.RunAsync(static () => 1, On(server), Limit).GetAwaiter().GetResult();
+                }
+                catch (Exception e)
+                {
+                    failures.Enqueue(e);
+                }
+            }
         }))];
         Array.ForEach(threads, thread => thread.Start());
         Kill(first, 15);
         await Eventually(() => server.ServerProcessId is { } id && id != first, "another server has taken its place");
         Volatile.Write(ref replaced, true);
         Array.ForEach(threads, thread => thread.Join());
+        Assert.That(failures, Is.Empty);
+    }
+
+    [Test]
+    public async Task A_child_that_dies_before_its_first_word_together_with_its_server_is_known_all_the_same()
+    {
+        await using ForkServer server = new(new ForkServerOptions
+        {
+            Preload = static () =>
+            {
+                int serverId = Environment.ProcessId;
+                // The server waits for its end, so that it cannot answer, and the child brings it.
+                AtFork.Register(afterInParent: static () => Thread.Sleep(Timeout.Infinite), afterInChild: () =>
+                {
+                    Kill(serverId, 9);
+                    Kill(Environment.ProcessId, 9);
+                });
+            },
+        });
+        await server.StartAsync(Limit);
+        await using ChildProcess<int> child = ChildProcess.Start(static () => 1, On(server));
+        ChildCrashedException e = (await Assert.CatchAsync<ChildCrashedException>(() => child.Result))!;
+        Assert.That(e.ExitStatus.ToString(), Is.EqualTo("killed by SIGKILL"));
     }
 
     [Test]

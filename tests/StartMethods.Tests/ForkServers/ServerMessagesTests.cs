@@ -9,7 +9,6 @@ public class ServerMessagesTests
     private static readonly ForkMessage Fork = new(17, true, 0);
     private static readonly ForkedMessage Forked = new(uint.MaxValue, 4711, 0);
     private static readonly RefusedMessage Refused = new(3, 11, "EAGAIN: pids.max");
-    private static readonly AnnouncedMessage Announced = new(4, int.MaxValue);
 
     private delegate int Writer(Span<byte> target);
 
@@ -21,7 +20,6 @@ public class ServerMessagesTests
         yield return (Bytes(t => ServerMessages.Write(t, Forked)), 1, m => ServerMessages.ReadForked(m));
         yield return (Bytes(t => ServerMessages.Write(t, Forked with { PidfdIndex = -1 })), 0, m => ServerMessages.ReadForked(m));
         yield return (Bytes(t => ServerMessages.Write(t, Refused)), 0, m => ServerMessages.ReadRefused(m));
-        yield return (Bytes(t => ServerMessages.Write(t, Announced)), 0, m => ServerMessages.ReadAnnounced(m));
     }
 
     [Test]
@@ -32,7 +30,7 @@ public class ServerMessagesTests
             ServerMessages.Check(m.Message, m.Descriptors);
             return m.Read(m.Message);
         })];
-        Assert.That(read, Is.EqualTo(new object[] { Ready, Fork, Forked, Forked with { PidfdIndex = -1 }, Refused, Announced }));
+        Assert.That(read, Is.EqualTo(new object[] { Ready, Fork, Forked, Forked with { PidfdIndex = -1 }, Refused }));
     }
 
     [Test]
@@ -80,8 +78,8 @@ public class ServerMessagesTests
     [Test]
     public void A_process_id_that_is_none_is_refused([Values(0, -1, int.MinValue)] int id)
     {
-        byte[] message = Bytes(t => ServerMessages.Write(t, Announced with { ProcessId = id }));
-        Assert.Throws<ProtocolException>(() => ServerMessages.ReadAnnounced(message));
+        byte[] message = Bytes(t => ServerMessages.Write(t, Forked with { ProcessId = id }));
+        Assert.Throws<ProtocolException>(() => ServerMessages.ReadForked(message));
     }
 
     private static void Accept(byte[] message, int descriptors, Func<byte[], object> read)
