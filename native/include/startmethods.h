@@ -99,6 +99,8 @@ SM_API int32_t sm_message_end(int32_t end);
 SM_API int64_t sm_channel_send(int32_t channel, const sm_message *message);
 // Receives: the number of bytes; 0 at the end of the stream. Descriptors for which there is no room are closed: SM_MESSAGE_SURPLUS.
 SM_API int64_t sm_channel_receive(int32_t channel, sm_message *message);
+// Waits for something to read, or the end, for so many microseconds, and without letting go of the processor unless somebody else wants it: 1 or 0.
+SM_API int32_t sm_channel_await(int32_t channel, int64_t microseconds);
 // 1: a socket, 0: something else that is open, -EBADF: not open.
 SM_API int32_t sm_channel_is_socket(int32_t descriptor);
 // A close-on-exec duplicate: a second number for the same socket; the caller owns it.

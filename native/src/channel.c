@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -14,6 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(sm_message) == 64, "mirrored by Native.Channel.cs");
@@ -123,6 +125,21 @@ int64_t sm_channel_receive(int32_t channel, sm_message *message)
     if (header.msg_flags & MSG_CTRUNC)
         message->flags |= SM_MESSAGE_SURPLUS;
     return received;
+}
+
+// To let the processor go idle and to be woken there takes longer than most of what is waited for here.
+int32_t sm_channel_await(int32_t channel, int64_t microseconds)
+{
+    struct pollfd wait = {.fd = channel, .events = POLLIN};
+    struct timespec start, now;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    do {
+        if (poll(&wait, 1, 0) > 0)
+            return 1;
+        sched_yield();
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while ((now.tv_sec - start.tv_sec) * 1000000 + (now.tv_nsec - start.tv_nsec) / 1000 < microseconds);
+    return 0;
 }
 
 int32_t sm_channel_is_socket(int32_t descriptor)

@@ -142,6 +142,8 @@ public partial class ChildProcess : IAsyncDisposable
         bool isPlain = Options.Serializer is null && (typeof(T).IsPrimitive || typeof(T) == typeof(string) || Job.ResultType == typeof(void));
         if (!isPlain || _session.Answer.IsCompleted)
             return ReadAnywhereAsync<T>();
+        if (_session.IsSpare)
+            return AwaitedAnswer.Of(_session, answer => (T)answer.Read(Job.ResultType, Options.Serializer)!);
         TaskCompletionSource<T> result = new(TaskCreationOptions.RunContinuationsAsynchronously);
         _session.Answer.ContinueWith(answer =>
         {

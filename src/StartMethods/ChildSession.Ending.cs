@@ -26,8 +26,8 @@ internal sealed partial class ChildSession
     {
         lock (_gate)
         {
-            if (_exited || _cause is not null)
-                return;
+            if (_exited || _cause is not null || (cause == EndCause.TimedOut && _stage == ChildStage.Exiting))
+                return; // a deadline may be over while the answer is being read
             _cause = cause;
             if (cause == EndCause.NotUp)
                 Signal(SignalNumber.Kill); // it has no runtime that could do anything in order

@@ -22,7 +22,7 @@ internal sealed partial class ChildSession
     private readonly TaskCompletionSource<ExitStatus> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ChildStage _stage = ChildStage.Starting;
     private Exception? _protocolError;
-    private bool _closed, _exited, _over;
+    private bool _closed, _exited, _over, _isSpare;
 
     /// <summary>Starts the child. Returns when it runs, or throws with nothing left behind.</summary>
     internal ChildSession(ChildJob job, ChildOptions options)
@@ -68,6 +68,9 @@ internal sealed partial class ChildSession
 
     internal ChildStreams Streams => _streams;
 
+    /// <summary>Whether it was forked ahead.</summary>
+    internal bool IsSpare => _isSpare;
+
     /// <summary>What the child answered, or why it did not. Never fails.</summary>
     internal Task<ChildAnswer> Answer => _answer.Task;
 
@@ -87,6 +90,7 @@ internal sealed partial class ChildSession
         _streams.OutputRelay?.Start(Process.Id, Process.StandardOutput);
         if (launch.Told is { } spare)
         {
+            _isSpare = true;
             spare.Listen(Received, Closed);
         }
         else
@@ -108,8 +112,22 @@ internal sealed partial class ChildSession
         Process.Lifetime.Exited.ContinueWith(_ => Exited(), CancellationToken.None, TaskContinuationOptions.None, CompletingThread.Scheduler);
     }
 
+    /// <summary>
+    /// For a thread that blocks until there is an answer: where the child was forked ahead, and so may answer at once, this thread reads it itself. It may have
+    /// come then, or not.
+    /// </summary>
+    internal void ReadAnswerHere()
+    {
+        if (_isSpare)
+            _channel.ReadHere(_answer.Task, SpareMicroseconds);
+    }
+
+    // A spare child that has nothing to do but to answer takes half of it.
+    private const int SpareMicroseconds = 150;
+
     private void Received(Frame frame)
     {
+        Deadline? over = null;
         lock (_gate)
         {
             switch (frame.Type, _stage)
@@ -128,10 +146,10 @@ internal sealed partial class ChildSession
                 case (FrameType.Failure, ChildStage.Running or ChildStage.Receiving):
                     _stage = ChildStage.Exiting;
                     Conclude(new ChildAnswer(frame, EndedBy())); // first of all: somebody may be waiting for just that
-                    _deadline?.Dispose();
+                    over = _deadline;
                     // Handlers of its exit may hang: the answer is here, and nothing may be left behind.
                     _deadline = Deadline.After(_options.Grace, () => Signal(SignalNumber.Kill));
-                    return;
+                    break;
                 case (>= FrameType.User, ChildStage.Running or ChildStage.Exiting) when _options.UserFrame is { } received:
                     received(frame);
                     return;
@@ -141,6 +159,7 @@ internal sealed partial class ChildSession
                     return;
             }
         }
+        over?.Dispose(); // not under the gate: its callback may be waiting for that
     }
 
     private void Closed(Exception? error)

@@ -14,7 +14,7 @@ internal sealed partial class FrameChannel
     private FileDescriptor? _writeDuplicate;
     private bool _writing;
     private bool _broken;
-    private bool _ended; // written under the lock, by the reactor's thread only
+    private bool _ended; // written under the lock, by the thread that reads only
     private bool _disposed;
 
     /// <summary>
@@ -90,7 +90,7 @@ internal sealed partial class FrameChannel
         }
     }
 
-    private void ReadWhatIsThere()
+    private void ReadAll()
     {
         if (_ended)
             return;

@@ -68,7 +68,10 @@ internal sealed partial class FrameChannel : IDisposable
         }
         // Not under the lock: disposing a watch waits for its callback, which takes it.
         StopWatching();
-        _transport.Dispose();
-        _reader.Dispose();
+        lock (_reading)
+        {
+            _transport.Dispose();
+            _reader.Dispose();
+        }
     }
 }

@@ -95,12 +95,12 @@ internal sealed class Reactor
         inherited._epoll.Dispose();
     }
 
-    internal void Rearm(ReactorWatch watch)
+    internal void Modify(ReactorWatch watch, ReactorInterest interest)
     {
         lock (_gate)
         {
             if (_watches.ContainsKey(watch.Key) && !_retired)
-                NativeError.ThrowIfFailed(Native.ReactorModify(_epoll.Number, watch.Descriptor, watch.Interest, watch.Key), "epoll_ctl(EPOLL_CTL_MOD)");
+                NativeError.ThrowIfFailed(Native.ReactorModify(_epoll.Number, watch.Descriptor, interest, watch.Key), "epoll_ctl(EPOLL_CTL_MOD)");
         }
     }
 

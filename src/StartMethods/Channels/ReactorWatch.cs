@@ -20,7 +20,10 @@ internal sealed class ReactorWatch(Reactor owner, SafeHandle handle, Action read
     internal ulong Key => key;
 
     /// <summary>Arms a <see cref="ReactorInterest.Once"/> watch again after its event.</summary>
-    internal void Rearm() => owner.Rearm(this);
+    internal void Rearm() => owner.Modify(this, interest);
+
+    /// <summary>Wakes nobody until <see cref="Rearm"/>, except once for an end.</summary>
+    internal void Pause() => owner.Modify(this, ReactorInterest.Once);
 
     public void Dispose() => owner.Remove(this);
 }

@@ -66,6 +66,20 @@ internal sealed class SocketTransport(FileDescriptor socket) : Transport
         }
     }
 
+    internal override bool Await(int microseconds)
+    {
+        bool referenced = false;
+        socket.DangerousAddRef(ref referenced);
+        try
+        {
+            return Native.ChannelAwait(socket.Number, microseconds) != 0;
+        }
+        finally
+        {
+            socket.DangerousRelease();
+        }
+    }
+
     private static int Result(long result, string operation) => result switch
     {
         >= 0 => (int)result,

@@ -25,6 +25,10 @@ internal abstract class Transport : IDisposable
     /// <exception cref="ProtocolException">Descriptors came where none may, or more than one message carries; they are closed.</exception>
     internal abstract int Receive(Span<byte> buffer, List<FileDescriptor>? descriptors, bool wait);
 
+    /// <summary>Waits, for a short time and at the cost of a processor, until there is something to receive. Only of a socket.</summary>
+    /// <returns>False: the time is over.</returns>
+    internal virtual bool Await(int microseconds) => throw new NotSupportedException();
+
     public abstract void Dispose();
 }
 

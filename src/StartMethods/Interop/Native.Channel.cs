@@ -48,6 +48,9 @@ internal static partial class Native
     [LibraryImport(Library, EntryPoint = "sm_channel_receive")]
     internal static unsafe partial long ChannelReceive(int channel, ChannelMessage* message);
 
+    [LibraryImport(Library, EntryPoint = "sm_channel_await")]
+    internal static partial int ChannelAwait(int channel, long microseconds);
+
     [LibraryImport(Library, EntryPoint = "sm_channel_is_socket")]
     internal static partial int ChannelIsSocket(int descriptor);
 

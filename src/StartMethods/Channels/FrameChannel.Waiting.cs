@@ -1,0 +1,57 @@
+namespace StartMethods.Channels;
+
+// A thread that waits for what the other side is about to say reads it itself: no reactor is woken that would wake it in turn.
+internal sealed partial class FrameChannel
+{
+    // Held by whoever reads: the reactor's thread, or one that waits.
+    private readonly Lock _reading = new();
+
+    /// <summary>
+    /// Reads on the calling thread, in place of the reactor, until <paramref name="isEnough"/> has completed, but for a short time only, which is spent on the processor.
+    /// Frames go where those go that the reactor reads. Not to be called under a lock that is taken there.
+    /// </summary>
+    internal void ReadHere(Task isEnough, int microseconds)
+    {
+        if (!_reading.TryEnter())
+            return; // somebody reads already
+        try
+        {
+            if (Watched() is not { } watch)
+                return;
+            watch.Pause();
+            while (!isEnough.IsCompleted && !_ended && _transport.Await(microseconds))
+                ReadAll();
+            if (!_ended)
+                watch.Rearm();
+        }
+        catch (ObjectDisposedException)
+        {
+            // closed by this side meanwhile
+        }
+        finally
+        {
+            _reading.Exit();
+        }
+    }
+
+    private ReactorWatch? Watched()
+    {
+        lock (_sending)
+            return _disposed || _ended ? null : _readWatch;
+    }
+
+    // The reactor's callback. Who reads beside it has taken the socket from it, or is about to.
+    private void ReadWhatIsThere()
+    {
+        if (!_reading.TryEnter())
+            return;
+        try
+        {
+            ReadAll();
+        }
+        finally
+        {
+            _reading.Exit();
+        }
+    }
+}
