@@ -13,6 +13,7 @@ internal sealed class AwaitedAnswer : TaskScheduler
 
     private AwaitedAnswer(ChildSession session) => _session = session;
 
+    /// <summary>The value of an answer, as a task.</summary>
     /// <param name="session">Whose answer it is.</param>
     /// <param name="read">Takes the value out of it, or throws; once, when it has come.</param>
     internal static Task<T> Of<T>(ChildSession session, Func<ChildAnswer, T> read)
