@@ -293,6 +293,7 @@ enum {
     SM_FORK_NO_LOCKS = 64,     // no thread holds a lock while it waits (fork server): where all wait, there are no owners to repair
     SM_FORK_DORMANT = 128,     // where all threads wait, they come back in the child only when it has lived for some milliseconds
     SM_FORK_HOLD = 256,        // where all threads wait, they stay parked in the parent until sm_fork_let_go or sm_fork_hold_until lets them go: the next fork need not park them
+    SM_FORK_OWN_DATA = 512,    // data that the runtime keeps in shared code memory (W^X) becomes private, in this process and once, so that children need no copy; in the child where it is a canary
 };
 
 enum { SM_THREAD_CALLER, SM_THREAD_MAIN, SM_THREAD_RUNTIME, SM_THREAD_POOL, SM_THREAD_GATE, SM_THREAD_TIMER, SM_THREAD_SOCKETS,
@@ -369,6 +370,9 @@ SM_API int32_t sm_fork_inspect(const sm_fork_options *options, sm_thread_info *t
 
 // 1 in a child of a fork(2) that this library did not make: no managed thread but the caller lives there.
 SM_API int32_t sm_fork_is_foreign_child(void);
+
+// Whether SM_FORK_OWN_DATA has done any good and no harm to this process. 1: it has private data, and nothing was written where that was; 0: it has none; -EPROTO: something was.
+SM_API int32_t sm_fork_check_code_data(void);
 
 // gettid(2) of the calling thread.
 SM_API int32_t sm_fork_gettid(void);

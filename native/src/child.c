@@ -38,6 +38,15 @@ static void patch_process_ids(void)
         *sm__engine.system_pid = process;
 }
 
+// What the canary's parent will do, if the canary finds that it does no harm.
+static void try_private_code_data(sm_run *run)
+{
+    if (!sm__has_code_memory())                      // looks at this child's own file from now on
+        sm__child_failed(run, EIO);
+    require(run, sm__read_ranges());
+    sm__make_code_data_private();
+}
+
 void sm__child(sm_run *run)
 {
     uint64_t start = sm__now();
@@ -47,8 +56,11 @@ void sm__child(sm_run *run)
     if (run->has_code_memory)
         require(run, sm__copy_code_contents());
     tell(run, SM_STAGE_COPIED);                      // the parent's threads may go on
-    if (run->has_code_memory)
+    if (run->has_code_memory) {
         require(run, sm__map_code_copies());
+        if (run->options->flags & SM_FORK_CANARY && run->options->flags & SM_FORK_OWN_DATA)
+            try_private_code_data(run);
+    }
     patch_process_ids();
     sm__forget_diagnostics();
     require(run, sm__own_descriptors(run));

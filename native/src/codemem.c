@@ -38,6 +38,11 @@ int sm__has_code_memory(void)
     return old_file >= 0 && syscall(SYS_fstat, old_file, &old_state) == 0;
 }
 
+int sm__code_file(void)
+{
+    return old_file;
+}
+
 // By its identity, not its name: an application may have files of any name.
 int sm__is_code(const sm_mapping *mapping)
 {

@@ -165,6 +165,7 @@ int sm__copy_code_contents(void);
 int sm__map_code_copies(void);
 int sm__has_code_memory(void);
 int sm__is_code(const sm_mapping *mapping);
+int sm__code_file(void);
 void sm__wake(_Atomic int *word);
 long sm__count_descriptors(void);
 int sm__own_descriptors(sm_run *run);
@@ -175,6 +176,10 @@ void sm__introduce(const sm_slot *slot);
 void sm__resend_activations(void);
 void sm__find_owners(sm_run *run);
 int sm__rewrite_owners(sm_run *run);
+
+// codedata.c: data that code memory holds; foreign.c
+void sm__make_code_data_private(void);
+int sm__has_foreign_children(void);
 
 // held.c: threads that stay parked from one fork to the next
 int sm__still_holds_all(sm_run *run);

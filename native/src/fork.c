@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -19,25 +18,9 @@
 
 static const uint64_t first_pause_ns = 100000, longest_pause_ns = 5000000, least_deadline_ns = 10000000, lock_patience_ns = 20000000, parking_limit_ns = 50000000, waking_limit_ns = 5000000000;
 static _Atomic int turn;                 // one fork at a time; waited for with a value that is no mutex's
-static _Atomic int foreign_child;        // set in a child of somebody else's fork(2)
 static int waited_in_vain;               // for a quiet moment, at the last fork
 static sm_handshake *handshake;          // shared with the child of the current fork
 static sm_handshake unheard;             // in its place where nobody waits for the child: each process has its own
-
-static void on_foreign_fork(void)
-{
-    atomic_store(&foreign_child, 1);
-}
-
-__attribute__((constructor)) static void watch_foreign_forks(void)
-{
-    pthread_atfork(NULL, NULL, on_foreign_fork);
-}
-
-int32_t sm_fork_is_foreign_child(void)
-{
-    return atomic_load(&foreign_child);
-}
 
 int32_t sm_fork_gettid(void)
 {
@@ -286,6 +269,8 @@ static int clone_process(sm_run *run)
         sm__text(&text, "the mappings of this process could not be read");
         return error;
     }
+    if (run->has_code_memory && (run->options->flags & (SM_FORK_OWN_DATA | SM_FORK_CANARY)) == SM_FORK_OWN_DATA)
+        sm__make_code_data_private();
     uint64_t start = sm__now();
     long pid = syscall(SYS_clone, flags, NULL, birth ? birth : &pidfd, tid, NULL);
     if (pid == 0)
@@ -325,7 +310,7 @@ static int begin(sm_run *run, const sm_fork_options *options, sm_fork_result *re
     run->caller_pointer = __builtin_thread_pointer();
     if (!sm__engine.ready)
         return -ENOTSUP;
-    if (atomic_load(&foreign_child))
+    if (sm_fork_is_foreign_child())
         return -ENOTRECOVERABLE;
     return take_turn(run->process);
 }

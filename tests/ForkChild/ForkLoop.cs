@@ -8,11 +8,16 @@ namespace StartMethods.ForkChild;
 /// <summary>Forks <c>count</c> times; each child runs the body and leaves with its result. Prints one line and returns 0 if all children returned 0.</summary>
 internal static class ForkLoop
 {
+    /// <summary>FORKCHILD_SHARED_DATA: as in a process whose canary has not shown that data in code memory may be its own.</summary>
+    private static bool DataStaysShared => Environment.GetEnvironmentVariable("FORKCHILD_SHARED_DATA") is not null;
+
     /// <summary>FORKCHILD_FLAGS: SM_FORK_* names, as ForkFlags spells them.</summary>
     internal static readonly ForkRequest Request = new()
     {
-        Flags = Enum.Parse<ForkFlags>(Environment.GetEnvironmentVariable("FORKCHILD_FLAGS") ?? "None"),
+        Flags = Enum.Parse<ForkFlags>(Environment.GetEnvironmentVariable("FORKCHILD_FLAGS") ?? "None") | (DataStaysShared ? ForkFlags.None : ForkFlags.OwnData),
     };
+
+    private const int DataWasWrittenTwice = 98;
 
     private static readonly bool MayRefuse = Environment.GetEnvironmentVariable("FORKCHILD_MAY_REFUSE") is not null;
 
@@ -57,9 +62,11 @@ internal static class ForkLoop
             else
                 Count(bad, ended ? child.Status.ToString()! : "HANG");
         }
+        if (Native.ForkCheckCodeData() < 0)
+            Count(bad, "parent: the runtime has written to data of its code memory through the file");
         Console.WriteLine($"{verb}: {whole}/{count} whole{(refused == 0 ? "" : $", {refused} refused with the name of a thread")}; capture p50 {P(capture, .5):F0} p99 {P(capture, .99):F0} µs, clone {P(clone, .5):F0}, revival {P(revival, .5):F0}, start to reaped {P(total, .5):F0} µs"
             + string.Concat(bad.Select(b => $"\n  {b.Value} × {b.Key}")));
-        return whole + refused == count ? 0 : 1;
+        return whole + refused == count && Native.ForkCheckCodeData() >= 0 ? 0 : 1;
     }
 
     /// <summary>One fork, by the way that applications take; null, or what was wrong with the child.</summary>
@@ -119,6 +126,8 @@ internal static class ForkLoop
         try
         {
             code = body();
+            if (Native.ForkCheckCodeData() < 0)
+                code = DataWasWrittenTwice;
         }
         catch (Exception e)
         {

@@ -17,13 +17,17 @@ internal static class ForkCanary
 
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    private const int Passed = 0, Failed = 1;
+    private const int Passed = 0, Failed = 1, PassedWithPrivateData = 2;
     private const int NoSuchChild = 10, ProtocolError = 71, TimedOut = 110;
     private static volatile bool s_isDecided;
     private static volatile string? s_reason;
+    private static volatile ForkFlags s_flags;
 
     /// <summary>What is wrong with forked children of this process; null where nothing is, or nobody has looked yet.</summary>
     internal static string? Reason => s_reason;
+
+    /// <summary>How the engine may fork this process since a canary has shown that it does no harm: with data of its own for what the runtime keeps in its code memory.</summary>
+    internal static ForkFlags Flags => s_flags;
 
     /// <summary>That a child was whole, so that no other is sent ahead: known to the children of this process too.</summary>
     internal static void Pass() => s_isDecided = true;
@@ -70,7 +74,7 @@ internal static class ForkCanary
 
     /// <summary>The fork of a canary, where the application wants to fork so. It is worth a wait for a moment at which every thread that might run the application's code can be left behind.</summary>
     internal static ForkRequest RequestFor(ForkRequest request) =>
-        request with { Flags = request.Flags | ForkFlags.Canary, QuietTime = TimeSpan.FromMilliseconds(100) };
+        request with { Flags = request.Flags | ForkFlags.Canary | ForkFlags.OwnData, QuietTime = TimeSpan.FromMilliseconds(100) };
 
     /// <summary>Forks a child that takes one step after the other; ends and reaps it if it does not in time.</summary>
     /// <returns>What is wrong; empty where nothing is.</returns>
@@ -91,8 +95,11 @@ internal static class ForkCanary
             _ = Native.ProcessWait(outcome.ProcessId, pidfd.Number, -1);
             ExitInfo info = new() { Size = (uint)Unsafe.SizeOf<ExitInfo>() };
             _ = Native.ProcessReap(outcome.ProcessId, pidfd.Number, ref info);
-            if (ended && info is { Kind: ExitKind.Code, Value: Passed })
+            if (ended && info is { Kind: ExitKind.Code, Value: Passed or PassedWithPrivateData })
+            {
+                s_flags = info.Value == PassedWithPrivateData ? ForkFlags.OwnData : ForkFlags.None;
                 return "";
+            }
             string step = LastBegun(begun!, steps);
             // The system's memory is short, or an operator was quick: nothing is known of the runtime.
             if (ended && info is { Kind: ExitKind.Signal, Value: SignalNumber.Kill })
@@ -119,7 +126,7 @@ internal static class ForkCanary
                 if (!steps[i].Holds())
                     Native.ExitNow(Failed);
             }
-            code = Passed;
+            code = Native.ForkCheckCodeData() == 1 ? PassedWithPrivateData : Passed;
         }
         finally
         {

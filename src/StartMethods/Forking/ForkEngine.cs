@@ -35,7 +35,7 @@ internal static class ForkEngine
         int pid = -1;
         try
         {
-            pid = request.IsRehearsal ? 0 : Native.Fork(request.Flags, Microseconds(request.Deadline), Microseconds(request.QuietTime), kept, request.Threads, (int*)request.Birth, out result);
+            pid = request.IsRehearsal ? 0 : Native.Fork(request.Flags | ForkCanary.Flags, Microseconds(request.Deadline), Microseconds(request.QuietTime), kept, request.Threads, (int*)request.Birth, out result);
         }
         finally
         {

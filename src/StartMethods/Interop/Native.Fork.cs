@@ -6,7 +6,7 @@ namespace StartMethods.Interop;
 
 /// <summary>SM_FORK_*.</summary>
 [Flags]
-internal enum ForkFlags : uint { None = 0, ReviveAll = 1, CloneParent = 2, NoWait = 4, KeepSockets = 8, Strict = 16, Canary = 32, NoLocks = 64, Dormant = 128, Hold = 256 }
+internal enum ForkFlags : uint { None = 0, ReviveAll = 1, CloneParent = 2, NoWait = 4, KeepSockets = 8, Strict = 16, Canary = 32, NoLocks = 64, Dormant = 128, Hold = 256, OwnData = 512 }
 
 /// <summary>SM_THREAD_*: what a thread is for.</summary>
 internal enum NativeThreadKind { Caller, Main, Runtime, Pool, Gate, Timer, Sockets, Library, User, Foreign }
@@ -95,6 +95,9 @@ internal static unsafe partial class Native
 
     [LibraryImport(Library, EntryPoint = "sm_fork_is_foreign_child")]
     internal static partial int ForkIsForeignChild();
+
+    [LibraryImport(Library, EntryPoint = "sm_fork_check_code_data")]
+    internal static partial int ForkCheckCodeData();
 
     [LibraryImport(Library, EntryPoint = "sm_fork_gettid")]
     internal static partial int ThreadId();

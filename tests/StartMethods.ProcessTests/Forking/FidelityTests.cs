@@ -51,6 +51,10 @@ public class FidelityTests : ForkProgramTests
     public async Task Children_of_a_process_that_compiles_all_the_time_are_whole() =>
         await Fork("ForkChild", ["work", $"{Math.Min(500, 5 * Factor)}"], "FORKCHILD_PARENT=warm,jitting", "FORKCHILD_FLAGS=ReviveAll");
 
+    /// <summary>Where no canary has shown that data in code memory may become private, the child copies all of it.</summary>
+    [Test]
+    public async Task Children_are_whole_where_data_in_code_memory_stays_shared_too() => await Fork("ForkChild", [Rows, $"{Math.Min(200, 2 * Factor)}"], "FORKCHILD_SHARED_DATA=1");
+
     /// <summary>Such a worker is counted by the pool already: left behind, it is missed (two children of a hundred hung), and revived, it could take its copy's signal to start.</summary>
     [Test]
     public async Task A_thread_that_is_being_born_is_waited_for() => await Fork("ForkChild", ["births", $"{Math.Min(1000, 100 * Factor)}"], "DOTNET_ThreadPool_ThreadTimeoutMs=1");
