@@ -44,7 +44,7 @@ static void drop_line(int pagemap, const char *line, const char *line_end)
         drop_untouched(pagemap, start, end);
 }
 
-void sm__drop_untouched_pages(void)
+static void drop_untouched_pages(void)
 {
     char buffer[4096 + 1];
     int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC), used = 0;
@@ -60,4 +60,13 @@ void sm__drop_untouched_pages(void)
         close(maps);
     if (pagemap >= 0)
         close(pagemap);
+}
+
+// A server whose threads are parked for many forks, each time; any other process at its second fork, since the first may be the only one, and now and then: they come back when they are read.
+void sm__clean(const sm_run *run)
+{
+    enum { FORKS_BETWEEN = 64, SECOND = 1 };
+    static unsigned forks;
+    if (run->options->flags & SM_FORK_HOLD || (!(run->options->flags & SM_FORK_CANARY) && forks++ % FORKS_BETWEEN == SECOND))
+        drop_untouched_pages();
 }

@@ -188,7 +188,7 @@ void sm__let_go(void);
 void sm__release_all(void);
 
 // clean.c: pages that a fork need not know of
-void sm__drop_untouched_pages(void);
+void sm__clean(const sm_run *run);
 
 // dormant.c: threads that come back later
 sm_slot *sm__choose_caretaker(const sm_run *run);

@@ -326,8 +326,7 @@ static int capture_and_clone(sm_run *run)
     outcome = capture(run, start);
     run->result->capture_ns = sm__now() - start;
     if (outcome == 0) {
-        if (run->options->flags & SM_FORK_HOLD)
-            sm__drop_untouched_pages();
+        sm__clean(run);
         outcome = clone_process(run);
     }
     sm__disarm(run->signal, &saved_action);

@@ -97,5 +97,10 @@ internal static class SafetyFindings
     private static string? Setting(string name) => Environment.GetEnvironmentVariable("DOTNET_" + name) ?? Environment.GetEnvironmentVariable("COMPlus_" + name);
 
     // It runs finalizers, and at the end of the process the handlers of ProcessExit. The runtime gives it no managed mark; the kernel's name of it is the runtime's own.
-    private static bool IsFinalizerThread() => !Thread.CurrentThread.IsThreadPoolThread && File.ReadAllText("/proc/thread-self/comm").StartsWith(".NET Finalizer", StringComparison.Ordinal);
+    [ThreadStatic]
+    private static bool? t_isFinalizerThread;
+
+    // Asked once of each thread: reading a file took seven kilobytes of garbage for each fork, two new pages of the heap that every later fork copied.
+    private static bool IsFinalizerThread() => t_isFinalizerThread ??=
+        !Thread.CurrentThread.IsThreadPoolThread && File.ReadAllText("/proc/thread-self/comm").StartsWith(".NET Finalizer", StringComparison.Ordinal);
 }
