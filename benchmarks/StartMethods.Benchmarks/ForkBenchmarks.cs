@@ -16,6 +16,7 @@ internal sealed class ForkBenchmarks : BenchmarkGroup
     {
         using var posix = ForkSubject.Start("start");
         using var posixOff = ForkSubject.Start("start", WithoutWriteXorExecute);
+        using var raw = ForkSubject.Start("raw");
         using var osFork = ReferenceProgram.Python("starts", "os.fork");
         using var c = SameShape("exit", posix);
         yield return new Comparison
@@ -23,7 +24,7 @@ internal sealed class ForkBenchmarks : BenchmarkGroup
             Name = "fork: start → exit → reaped, idle process",
             Subject = posix.As("Posix.Fork + Exit + Wait"),
             Reference = osFork?.As("CPython os.fork + _exit + waitpid"),
-            Others = [posixOff.As("the same, W^X off"), c?.As("C fork + exit + reaped, same memory and VMAs")],
+            Others = [posixOff.As("the same, W^X off"), raw.As("bare fork(2) of such a process + exit + reaped"), c?.As("C fork + exit + reaped, same memory and VMAs")],
             Floor = 1.3,
             Goal = 0.7,
         };

@@ -40,6 +40,7 @@ internal static partial class ForkSubject
         "start" => () => Start(Runtime),
         "start-all" => () => Start(All),
         "start-huge" => () => Start(Huge),
+        "raw" => RawFork(),
         "run" => RunFunction,
         "child" => FirstInstruction,
         "rate" => Rate,

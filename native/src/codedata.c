@@ -52,23 +52,26 @@ static int read_contents(int file, char *copy, uint64_t from, uint64_t end)
     return 0;
 }
 
-// The copy is made elsewhere and moved there in one step: whoever reads the old memory meanwhile (the kernel, a debugger) finds one or the other, and what fails has changed nothing.
-static int make_private(int file, sm_mapping *mapping)
+static int map(const sm_mapping *mapping, int flags, int file, uint64_t offset)
 {
     size_t size = (size_t)(mapping->end - mapping->start);
+    return syscall(SYS_mmap, mapping->start, size, PROT_READ | PROT_WRITE, MAP_FIXED | flags, file, offset) == (long)mapping->start ? 0 : -errno;
+}
+
+// Mapped where it will be, not made elsewhere and moved there: only so does the kernel make one mapping of it and a neighbour that became private before. Heaps grow by a few pages at a
+// time, and each fork would have added mappings. Until all is read the file has it too, and is mapped again where that fails.
+static int make_private(int file, sm_mapping *mapping)
+{
     if (range_count == MOST_RANGES)
         return -E2BIG;
-    char *copy = (char *)syscall(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (copy == MAP_FAILED)
-        return -errno;
-    int error = read_contents(file, copy, mapping->offset, end_of(mapping));
-    if (error == 0 && syscall(SYS_mremap, copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, mapping->start) != (long)mapping->start)
-        error = -errno;
+    int error = map(mapping, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (error == 0)
+        error = read_contents(file, mapping->start, mapping->offset, end_of(mapping));
     if (error != 0) {
-        syscall(SYS_munmap, copy, size);
+        map(mapping, MAP_SHARED, file, mapping->offset);
         return error;
     }
-    syscall(SYS_fallocate, file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, mapping->offset, size);
+    syscall(SYS_fallocate, file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, mapping->offset, mapping->end - mapping->start);
     made_private[range_count++] = (private_range){ mapping->start, mapping->offset, end_of(mapping) };
     mapping->shared = 0;
     mapping->inode = mapping->device = mapping->offset = 0;

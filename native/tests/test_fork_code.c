@@ -22,7 +22,10 @@ static void make_code_memory(void)
     file = memfd_create("doublemapper", MFD_CLOEXEC);
     CHECK(file >= 0);
     CHECK_EQUAL(0, ftruncate(file, SIZE));
-    data = map(PROT_READ | PROT_WRITE, DATA, 4 * PAGE);
+    char *heap = mmap(NULL, 8 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(heap != MAP_FAILED);
+    data = mmap(heap, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, DATA);
+    CHECK(data == heap);
     code = map(PROT_READ | PROT_EXEC, CODE, PAGE);
     code_view = map(PROT_READ | PROT_WRITE, CODE, PAGE);
     both = map(PROT_READ | PROT_WRITE, BOTH, PAGE);
@@ -134,6 +137,34 @@ static void data_in_code_memory_becomes_private_once_and_code_stays_as_it_is(voi
     fork_a_child_of_its_own(SM_FORK_OWN_DATA, what_is_mapped_once_is_private);
 }
 
+static int is_one_mapping(const volatile char *start, const volatile char *end)
+{
+    char line[512];
+    int found = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    CHECK(maps != NULL);
+    while (!found && fgets(line, sizeof line, maps)) {
+        unsigned long from, to;
+        found = sscanf(line, "%lx-%lx", &from, &to) == 2 && from <= (unsigned long)start && (unsigned long)end <= to;
+    }
+    fclose(maps);
+    return found;
+}
+
+// Else each fork of a process whose heaps grow would add mappings, which later forks copy.
+static void data_that_grows_stays_one_mapping(void)
+{
+    enum { MORE = 16 * PAGE };
+    set_up();
+    make_code_memory();
+    fork_a_child_of_its_own(SM_FORK_OWN_DATA, data_alone_is_private);
+    char *more = mmap((char *)data + 4 * PAGE, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, MORE);
+    CHECK(more == data + 4 * PAGE);
+    more[0] = 'm';
+    fork_a_child_of_its_own(SM_FORK_OWN_DATA, data_alone_is_private);
+    CHECK(more[0] == 'm' && !is_in_file(MORE, MORE + 4 * PAGE) && is_one_mapping(data, data + 8 * PAGE));
+}
+
 static void a_canary_has_private_data_and_its_parent_has_not(void)
 {
     set_up();
@@ -174,6 +205,7 @@ static void beside_a_child_of_a_foreign_fork_data_stays_where_it_is(void)
 static const sm_test_case cases[] = {
     CASE(a_child_has_code_memory_of_its_own),
     CASE(data_in_code_memory_becomes_private_once_and_code_stays_as_it_is),
+    CASE(data_that_grows_stays_one_mapping),
     CASE(a_canary_has_private_data_and_its_parent_has_not),
     CASE(a_runtime_that_writes_to_its_data_through_the_file_is_noticed),
     CASE(beside_a_child_of_a_foreign_fork_data_stays_where_it_is),
