@@ -42,6 +42,77 @@ public class ForkServerStressTests : IsolatedProcessTest
     }
 
     [Test, CancelAfter(600_000)]
+    public async Task Signals_to_servers_and_children_end_whom_they_were_sent_to_and_nobody_else()
+    {
+        const int startsPerSignal = 15;
+        int signals = 8 * Factor, sent = 0, done = 0, ended = 0, told = 0;
+        Random random = new(20);
+        ConcurrentDictionary<int, bool> live = [], signalled = [];
+        ConcurrentQueue<Exception> unexplained = new();
+        await using ForkServer server = new(new ForkServerOptions { SpareChildren = 2 });
+        await server.StartAsync(Limit);
+        Thread[] threads = [.. Enumerable.Range(0, 4).Select(_ => new Thread(() =>
+        {
+            while (Volatile.Read(ref sent) < signals && unexplained.IsEmpty)
+            {
+                Start();
+                if (Interlocked.Increment(ref done) % startsPerSignal == 0)
+                    Strike();
+            }
+        }))];
+        Array.ForEach(threads, thread => thread.Start());
+        Array.ForEach(threads, thread => thread.Join());
+        TestContext.Out.WriteLine($"{done} starts, {sent} signals: {ended} children were ended by theirs, {told} starts were told of the server's death");
+        Assert.That(unexplained, Is.Empty);
+
+        void Start()
+        {
+            try
+            {
+                ChildProcess<int> child = ChildProcess.Start(static () => 3, new ChildOptions { Method = server });
+                live[child.Id] = true;
+                try
+                {
+                    int result = child.Result.GetAwaiter().GetResult();
+                    string status = child.WaitForExitAsync(Limit).GetAwaiter().GetResult().ToString();
+                    if (result != 3 || (status != "exit 0" && !signalled.ContainsKey(child.Id))) // it may be struck on its way out
+                        throw new InvalidOperationException($"child {child.Id}: result {result}, {status}");
+                }
+                finally
+                {
+                    live.TryRemove(child.Id, out bool _);
+                    child.DisposeAsync().AsTask().GetAwaiter().GetResult();
+                }
+            }
+            catch (ChildCrashedException e) when (signalled.ContainsKey(e.ProcessId))
+            {
+                Interlocked.Increment(ref ended);
+            }
+            catch (StartMethodException e) when (e.Message.StartsWith("fork server '", StringComparison.Ordinal) && e.Message.Contains(" died", StringComparison.Ordinal))
+            {
+                Interlocked.Increment(ref told);
+            }
+            catch (Exception e)
+            {
+                unexplained.Enqueue(e);
+            }
+        }
+
+        void Strike()
+        {
+            lock (random)
+            {
+                int victim = random.Next(3) == 0 ? live.Keys.FirstOrDefault() : server.ServerProcessId ?? 0;
+                if (victim == 0)
+                    return;
+                signalled[victim] = true;
+                _ = StartMethods.Interop.Native.LibcKill(victim, random.Next(2) == 0 ? 9 : 15);
+                sent++;
+            }
+        }
+    }
+
+    [Test, CancelAfter(600_000)]
     public async Task Many_children_live_at_once_and_each_answers_and_exits_with_its_own_code()
     {
         int count = Math.Min(500, 25 * Factor);
