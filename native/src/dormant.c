@@ -33,7 +33,7 @@ static int is_optimizer(const sm_slot *slot)
 sm_slot *sm__choose_caretaker(const sm_run *run)
 {
     caretaker = NULL;
-    if (!(run->options->flags & SM_FORK_DORMANT) || !run->quiet)
+    if (!(run->options->flags & SM_FORK_DORMANT) || !run->quiet || !run->rests)
         return NULL;
     for (int i = 0; i < sm__slot_count; i++) {
         sm_slot *slot = &sm__slots[i];

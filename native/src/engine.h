@@ -73,7 +73,7 @@ typedef struct {
     uint64_t patience;                        // until then, what passes is waited for
     uint64_t lock_patience;                   // until then, that nobody who stays behind waits for a lock
     int signal;
-    int quiet;
+    int quiet, rests;                         // nobody is busy; and everybody waits where he did the last time
     int has_code_memory, has_owners;          // what the child must copy, and repair
     long descriptors;                         // how many are open, 0: not known
 } sm_run;
@@ -186,6 +186,7 @@ int sm__still_holds_all(sm_run *run);
 void sm__hold_or_release(const sm_run *run);
 void sm__let_go(void);
 void sm__release_all(void);
+int sm__note_places(void);
 
 // clean.c: pages that a fork need not know of
 void sm__clean(const sm_run *run);

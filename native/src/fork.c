@@ -173,6 +173,7 @@ static int capture(sm_run *run, uint64_t start)
         uint64_t now = sm__now();
         if (result == 0 && (moment == SM_MOMENT_QUIET || (moment == SM_MOMENT_BUSY && now >= quiet_until && !(options->flags & SM_FORK_STRICT)))) {
             run->quiet = moment == SM_MOMENT_QUIET;
+            run->rests = sm__note_places();
             waited_in_vain = !run->quiet;
             run->result->parked_ns = parked;          // for now the time stamp; release_parent makes it a duration
             return 0;

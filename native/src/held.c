@@ -11,13 +11,16 @@
 static int held;                       // how many
 static uint32_t threads;               // result->threads of the fork that parked them
 
-// Since when each thread has been seen at forks. One that is new may be the runtime's own end, which SIGTERM has begun: it waits for others, stops the thread that forks where that
-// comes back to managed code, and nobody would ever let it go. Who has been there for a while waits for work.
+// Where each thread has been seen waiting, and since when it has been there to be seen.
+// A thread may wait where others cannot do without it: one that stops the runtime waits for the last thread to stop, and a thread that forks in that moment goes back to managed code,
+// where it waits for the end of that stop. So nobody is held, or comes back late in a child, who does not wait where he was seen waiting the last time: in between he could go on, and the
+// thread that forks has come past managed code.
+// And one that is new may be somebody's end, or beginning: who has been there for a while waits for work.
 enum { MOST_KNOWN = 64 };
-typedef struct { int tid; uint64_t since; } thread_seen;
+typedef struct { int tid; uint64_t since, stack, word; } thread_seen;
 static const uint64_t probation_ns = 2000000000;
 static thread_seen known[MOST_KNOWN];
-static int known_count;
+static int known_count, strangers;
 
 // A link of its directory for each thread: cheaper than to list them.
 static int count_threads(void)
@@ -34,44 +37,45 @@ int sm__still_holds_all(sm_run *run)
         sm__let_go();
         return 0;
     }
-    run->quiet = 1;
+    run->quiet = run->rests = 1;
     run->result->threads = threads;
     run->result->parked_ns = sm__now();
     return 1;
 }
 
-static uint64_t seen_since(int tid, uint64_t otherwise)
+static const thread_seen *seen(int tid)
 {
     for (int i = 0; i < known_count; i++)
         if (known[i].tid == tid)
-            return known[i].since;
-    return otherwise;
+            return &known[i];
+    return NULL;
 }
 
-// Those of the first fork are trusted at once: a server has just been made ready then.
-static int knows_all(void)
+// Returns whether every thread waits where it was seen the last time. Those that are seen first are trusted at once: a server has just been made ready then.
+int sm__note_places(void)
 {
     thread_seen now_here[MOST_KNOWN];
     uint64_t now = sm__now();
-    int count = 0, strangers = 0;
-    for (int i = 0; i < sm__slot_count; i++) {
-        int tid = atomic_load(&sm__slots[i].tid);
-        if (atomic_load(&sm__slots[i].state) != SM_SLOT_PARKED)
+    int count = 0, rest = known_count > 0, is_first = known_count == 0;
+    strangers = 0;
+    for (int i = 0; i < sm__slot_count && count < MOST_KNOWN; i++) {
+        const sm_slot *slot = &sm__slots[i];
+        if (atomic_load(&slot->state) != SM_SLOT_PARKED)
             continue;
-        if (count == MOST_KNOWN)
-            return 0;
-        now_here[count] = (thread_seen){ tid, seen_since(tid, known_count == 0 ? 0 : now) };
+        const thread_seen *before = seen(atomic_load(&slot->tid));
+        now_here[count] = (thread_seen){ atomic_load(&slot->tid), before ? before->since : is_first ? 0 : now, slot->stack, slot->argument[0] };
+        rest &= before && before->stack == slot->stack && before->word == slot->argument[0];
         strangers += now_here[count].since != 0 && now_here[count].since + probation_ns > now;
         count++;
     }
     memcpy(known, now_here, (size_t)count * sizeof *known);
     known_count = count;
-    return strangers == 0;
+    return rest && count < MOST_KNOWN;
 }
 
 void sm__hold_or_release(const sm_run *run)
 {
-    if (!(run->options->flags & SM_FORK_HOLD) || !run->quiet || (!held && !knows_all())) {
+    if (!(run->options->flags & SM_FORK_HOLD) || !run->quiet || (!held && (!run->rests || strangers))) {
         sm__release_all();
     }
     else if (!held) {

@@ -24,6 +24,7 @@ int32_t sm__inspect_parked(sm_run *run, sm_thread_info *threads, int32_t capacit
     if (result == 0) {
         sm__read_managed();
         sm__classify(run->process);
+        sm__note_places();
         for (int i = 0; i < sm__slot_count; i++)
             if (atomic_load(&sm__slots[i].state) == SM_SLOT_PARKED && count++ < capacity)
                 describe(&sm__slots[i], &threads[count - 1]);

@@ -4,13 +4,23 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <semaphore.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static sem_t wanted;
 static _Atomic int done;
+
+static void note_places(void)
+{
+    sm_thread_info threads[64];
+    sm_fork_options options = { .size = sizeof options };
+    CHECK(sm_fork_inspect(&options, threads, 64) >= 0);
+}
 
 // Waits, then takes a lock that knows its owner by the thread's id.
 static void *wait_until_wanted(void *name)
@@ -36,6 +46,7 @@ static void start_waiting(int count, char *name_of_first)
         start(wait_until_wanted, i == 0 ? name_of_first : NULL);
     await_started(count);
     pause_ms(2);
+    note_places();
 }
 
 static int all_done(int count)
@@ -265,6 +276,57 @@ static void a_thread_that_has_been_started_since_is_noticed_and_not_held(void)
     CHECK(all_done(2));
 }
 
+static _Atomic int asked, answered;
+
+static __attribute__((noinline)) void answer(int question)
+{
+    while (atomic_load(&asked) < question)
+        syscall(SYS_futex, &asked, FUTEX_WAIT_PRIVATE, question - 1, NULL, NULL, 0);
+    atomic_store(&answered, question);
+}
+
+static __attribute__((noinline)) void answer_elsewhere(int question)
+{
+    volatile char room[256] = { 0 };                     // another frame on the stack
+    answer(question + room[0]);
+    answer(question + 1 + room[1]);
+}
+
+static void *answer_here_and_elsewhere(void *nothing)
+{
+    answer(1);
+    answer_elsewhere(2);
+    return nothing;
+}
+
+static int is_answered(int question)
+{
+    atomic_store(&asked, question);
+    syscall(SYS_futex, &asked, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    for (int waited = 0; atomic_load(&answered) != question; waited++) {
+        if (waited > 2000)
+            return 0;
+        pause_ms(1);
+    }
+    pause_ms(2);
+    return 1;
+}
+
+// Who forks may wait for somebody who waits himself, at a place where he has not been seen before, and must not be held there.
+static void a_thread_is_held_only_where_it_was_seen_to_wait_before(void)
+{
+    set_up();
+    start(answer_here_and_elsewhere, NULL);
+    pause_ms(2);
+    note_places();
+    CHECK(is_answered(1));
+    int pid = do_fork(LATE | SM_FORK_HOLD, 2000000);
+    if (pid == 0)
+        _exit(last.revived == 1 ? 0 : 1);                // nor does it come back late
+    CHECK_EQUAL(0, exit_code_of(pid));
+    CHECK(is_answered(2));
+}
+
 static void looking_at_the_threads_lets_them_go(void)
 {
     sm_thread_info threads[4];
@@ -315,6 +377,7 @@ static const sm_test_case cases[] = {
     CASE(threads_stay_parked_from_one_fork_to_the_next_until_they_are_let_go),
     CASE(held_threads_are_let_go_when_nothing_is_asked_for),
     CASE(a_thread_that_has_been_started_since_is_noticed_and_not_held),
+    CASE(a_thread_is_held_only_where_it_was_seen_to_wait_before),
     CASE(looking_at_the_threads_lets_them_go),
     CASE(pages_of_an_assembly_that_nobody_has_written_are_dropped_and_read_again),
 };
