@@ -104,16 +104,22 @@ public sealed class ChildLaunch
     /// <summary>Writes the job for the wire, once. It is sent by whoever listens to the child, after the launch.</summary>
     internal EncodedPayload EncodeJob() => _payload ??= _job.Encode(Options.Serializer);
 
-    /// <summary>Sends a child that has waited for it all that it is to do.</summary>
-    /// <param name="spare">The child, whose channel is that of this launch from now on.</param>
-    /// <param name="streams">The streams that it has; null: those of this launch, which it is being given.</param>
-    /// <param name="circumstances">The first frame.</param>
-    /// <returns>False: the child has died, and nothing has changed.</returns>
-    internal bool TryTell(SpareChild spare, ChildStreams? streams, in FrameContent circumstances)
+    /// <summary>Sends a child that has waited for it what it is to do, but not yet what it is to be: it wakes up by that, and begins with nothing.</summary>
+    /// <returns>False: the child has died.</returns>
+    internal bool TryTell(SpareChild spare)
     {
         spare.Channel.Limit(Limits);
-        if (!spare.Channel.TryPost([circumstances, new FrameContent(FrameType.Setup, (Setup with { AnswersFirst = !_job.IsAwaited }).Encode()), PayloadFrames.Content(FrameType.Job, EncodeJob())]))
+        if (!spare.Channel.TryPost([new FrameContent(FrameType.Setup, (Setup with { AnswersFirst = !_job.IsAwaited }).Encode()), PayloadFrames.Content(FrameType.Job, EncodeJob())]))
             return false;
+        _payload = null; // it belongs to the message; another child would need another
+        return true;
+    }
+
+    /// <summary>This start is the child's, which has been told everything.</summary>
+    /// <param name="spare">The child, whose channel is that of this launch from now on.</param>
+    /// <param name="streams">The streams that it has; null: those of this launch, which it was given.</param>
+    internal void Take(SpareChild spare, ChildStreams? streams)
+    {
         Told = spare;
         _parentEnd?.Dispose();
         CloseEnd();
@@ -123,7 +129,6 @@ public sealed class ChildLaunch
             _streams?.Dispose();
             _streams = streams;
         }
-        return true;
     }
 
     /// <summary>Closes the child's end here, when the child has it.</summary>

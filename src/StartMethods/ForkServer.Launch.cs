@@ -29,6 +29,8 @@ public sealed partial class ForkServer
         try
         {
             child = HandOver(launch);
+            if (child is null)
+                launch.EncodeJob(); // once more, where a spare child has died with it
             // What the child is to be is put together while it is forked. It sees the end of its channel if that fails.
             child ??= ForkChild(launch.End.Socket!.Number, launch.Options.StartTimeout, () => assignment ??= Assignment.Compose(launch));
         }

@@ -38,9 +38,10 @@ public sealed partial class ForkServer
             bool isTold;
             try
             {
-                if (!suits || !spare.Given.Hold())
+                isTold = spare.TryTell(launch);
+                if (isTold && !(suits && spare.Given.Hold()))
                     circumstances ??= Assignment.Compose(launch);
-                isTold = spare.TryTell(launch, circumstances);
+                isTold = isTold && spare.TryComplete(launch, circumstances);
             }
             catch
             {

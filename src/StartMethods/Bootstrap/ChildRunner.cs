@@ -12,7 +12,7 @@ internal sealed class ChildRunner
     private readonly FrameChannel _channel;
     private readonly bool _isCopy;
     private SetupMessage? _setup;
-    private NextLife? _next;
+    private NextLife? _life, _next;
     private ParentLink? _link;
     private bool _isRehearsal, _hasGreeted;
 
@@ -24,17 +24,17 @@ internal sealed class ChildRunner
     [DoesNotReturn]
     internal static void RunFromWire(FrameChannel channel, bool isCopy)
     {
-        bool hasGreeted = false;
+        NextLife? life = null;
         while (true)
         {
-            ChildRunner runner = new(channel, isCopy) { _hasGreeted = hasGreeted };
+            ChildRunner runner = new(channel, isCopy) { _life = life, _hasGreeted = life is not null };
             int code = runner.Guarded(runner.Converse);
             if (runner._next is null)
                 OrderlyExit.Leave(code, runHandlers: !isCopy);
             // A new process, forked in the body: what its ancestor was doing is off the stack, and it begins where any child begins.
             channel.Dispose();
-            channel = Begin(runner._next!, isRehearsal: false);
-            hasGreeted = true;
+            life = runner._next!;
+            channel = Begin(life, isRehearsal: false);
             isCopy = false; // handlers of its ancestor are forgotten, so those that it has at its exit are its own
         }
     }
@@ -45,7 +45,7 @@ internal sealed class ChildRunner
     internal static void Rehearse(NextLife life, Action hangUp)
     {
         using FrameChannel channel = Begin(life, isRehearsal: true);
-        ChildRunner runner = new(channel, isCopy: true) { _hasGreeted = true };
+        ChildRunner runner = new(channel, isCopy: true) { _life = life, _hasGreeted = true };
         int code = runner.Guarded(runner.Converse);
         hangUp();
         runner._link?.Join();
@@ -111,6 +111,8 @@ internal sealed class ChildRunner
         }
         catch (PeerGoneException)
         {
+            if (_life is not null && _link is null)
+                OrderlyExit.End(0); // a child that nobody has needed
             return 1; // the parent is gone: there is nobody to tell
         }
         catch (Exception e)
@@ -130,9 +132,10 @@ internal sealed class ChildRunner
         Job job;
         try
         {
+            _life?.Complete(_channel);
             job = JobCodec.Decode(PayloadFrames.Take(frame));
         }
-        catch (Exception e)
+        catch (Exception e) when (e is not PeerGoneException)
         {
             Answer(e, null);
             return;

@@ -73,12 +73,12 @@ internal sealed partial class FrameChannel
     {
         lock (_sending)
         {
-            if (_broken || _disposed || _writing)
+            if (_broken || _disposed)
                 return false;
             PendingFrame[] frames = PendingFrame.Of(contents);
             foreach (PendingFrame frame in frames)
                 _queue.Enqueue(frame);
-            if (WriteWhatGoes(isTrial: true))
+            if (_writing || WriteWhatGoes(isTrial: true))
                 return true;
             if (_queue.Count == frames.Length)
             {

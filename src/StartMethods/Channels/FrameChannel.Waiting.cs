@@ -34,6 +34,9 @@ internal sealed partial class FrameChannel
         }
     }
 
+    /// <summary>Waits for a short time, which is spent on the processor, until there is something to <see cref="Receive"/>. Only of a socket.</summary>
+    internal void Await(int microseconds) => _transport.Await(microseconds);
+
     private ReactorWatch? Watched()
     {
         lock (_sending)

@@ -22,8 +22,6 @@ internal sealed class ForkedLife(ForkMessage request, FileDescriptor socket, boo
             Become(channel);
             Greet(channel);
             hasGreeted = true;
-            if (request.IsSpare)
-                Become(channel);
             return channel;
         }
         catch (Exception e) when (e is not PeerGoneException)
@@ -35,6 +33,17 @@ internal sealed class ForkedLife(ForkMessage request, FileDescriptor socket, boo
             throw;
         }
     }
+
+    // The job wakes the child up, and meanwhile the application has looked whether anything has changed: that is said last, and soon.
+    internal override void Complete(FrameChannel channel)
+    {
+        if (!request.IsSpare)
+            return;
+        channel.Await(SoonMicroseconds);
+        Become(channel);
+    }
+
+    private const int SoonMicroseconds = 100;
 
     // A spare child does it twice: ahead, and when it is known what it will be; then the frame is empty if nothing else is wanted.
     private static void Become(FrameChannel channel)

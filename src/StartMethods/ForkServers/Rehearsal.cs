@@ -75,13 +75,13 @@ internal static class Rehearsal
         {
             Descriptors = [directory, Standard(0), Standard(1), Standard(2)],
         });
-        if (isSpare)
-            application.Send(Assignment.AsGiven);
         SetupMessage setup = new() { Name = "rehearsal", MethodName = "forkserver", ParentId = Environment.ProcessId, Depth = 1, Detached = true, MaxResultBytes = long.MaxValue, AnswersFirst = isSpare };
         application.Send(new FrameContent(FrameType.Setup, setup.Encode()));
         // Of both kinds: a body that returns its result, and one that returns a task of it.
         Delegate body = isSpare ? static (int x) => Task.FromResult(x + 1) : static (int x) => x + 1;
         application.Send(PayloadFrames.Content(FrameType.Job, JobCodec.Encode(body, 1, hasArgument: true)));
+        if (isSpare)
+            application.Send(Assignment.AsGiven);
     }
 
     private static SafeFileHandle Standard(int number) => new(number, ownsHandle: false);

@@ -33,11 +33,9 @@ internal sealed class SpareChild
     /// <summary>What it was given ahead.</summary>
     internal SpareCircumstances Given { get; }
 
-    /// <summary>Gives it what it is to be and to do; it is no spare any more.</summary>
-    /// <param name="launch">The start, which has the channel and the streams then.</param>
-    /// <param name="circumstances">Null: those that it was given are the right ones.</param>
+    /// <summary>Gives it what it is to do; it is no spare any more, and waits for <see cref="TryComplete"/>.</summary>
     /// <returns>False: it has died meanwhile, and nothing has changed.</returns>
-    internal bool TryTell(ChildLaunch launch, FrameContent? circumstances)
+    internal bool TryTell(ChildLaunch launch)
     {
         lock (_gate)
         {
@@ -45,8 +43,18 @@ internal sealed class SpareChild
                 return false;
             _isTold = true;
         }
-        if (!launch.TryTell(this, circumstances is null ? _streams : null, circumstances ?? Assignment.AsGiven))
+        return launch.TryTell(this);
+    }
+
+    /// <summary>Gives it what it is to be, upon which it begins.</summary>
+    /// <param name="launch">The start, which has the channel and the streams then.</param>
+    /// <param name="circumstances">Null: those that it was given are the right ones.</param>
+    /// <returns>False: it has died meanwhile, without having begun, and nothing has changed.</returns>
+    internal bool TryComplete(ChildLaunch launch, FrameContent? circumstances)
+    {
+        if (!Channel.TryPost([circumstances ?? Assignment.AsGiven]))
             return false;
+        launch.Take(this, circumstances is null ? _streams : null);
         if (circumstances is not null)
             _streams.Dispose();
         return true;

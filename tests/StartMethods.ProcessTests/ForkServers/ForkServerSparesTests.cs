@@ -100,6 +100,43 @@ public class ForkServerSparesTests : IsolatedProcessTest
     }
 
     [Test]
+    public async Task A_job_that_does_not_leave_at_once_is_followed_by_the_circumstances([Values] bool changed)
+    {
+        await using ForkServer server = await Filled(1);
+        int id = Surroundings.Children().Keys.Except([server.ServerProcessId ?? 0]).Max();
+        byte[] large = new byte[8 << 20];
+        large[^1] = 7;
+        ChildOptions options = On(server);
+        if (changed)
+            options.Environment["SM_LATE"] = "yes";
+        await using ChildProcess<string> child = ChildProcess.Start(bytes => $"{bytes.Length} {bytes[^1]} {Environment.GetEnvironmentVariable("SM_LATE")}", large, options);
+        Assert.That(await child.Result, Is.EqualTo($"{8 << 20} 7 {(changed ? "yes" : "")}"));
+        Assert.That(child.Id, Is.EqualTo(id), "the spare child");
+    }
+
+    [Test]
+    public async Task A_job_is_sent_once_more_where_the_spare_child_has_died()
+    {
+        await using ForkServer server = await Filled(3);
+        for (int i = 0; i < 10; i++)
+        {
+            await Eventually(() => server.IdleSpares == 3, "spare children wait");
+            foreach (int id in Surroundings.Children().Keys.Except([server.ServerProcessId ?? 0]))
+                _ = Native.LibcKill(id, 9); // not reaped yet, perhaps not even dead
+            string text = $"text {i}";
+            using CancellationTokenSource limit = new(TimeSpan.FromSeconds(5));
+            try
+            {
+                Assert.That(await ChildProcess.RunAsync(() => text + "!", On(server), limit.Token), Is.EqualTo(text + "!"));
+            }
+            catch (ChildCrashedException e)
+            {
+                Assert.That(e.Stage, Is.AnyOf(ChildStage.Starting, ChildStage.Receiving), "it was told everything, and died of the signal only then");
+            }
+        }
+    }
+
+    [Test]
     public async Task Options_of_the_start_reach_a_spare_child()
     {
         await using ForkServer server = await Filled(1);
