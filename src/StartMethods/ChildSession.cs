@@ -108,6 +108,8 @@ internal sealed partial class ChildSession
                 _startDeadline = Deadline.After(_options.StartTimeout, () => End(EndCause.NotUp));
             if (_stage != ChildStage.Exiting && !_closed)
                 _deadline = Deadline.After(_options.Timeout, () => End(EndCause.TimedOut));
+            if (_isSpare && _stage != ChildStage.Exiting && !_closed && _deadline is null)
+                _exitDeadline = Deadline.Unset(() => Signal(SignalNumber.Kill)); // while the child wakes up: the answer will be waited for
         }
         Process.Lifetime.Exited.ContinueWith(_ => Exited(), CancellationToken.None, TaskContinuationOptions.None, CompletingThread.Scheduler);
     }
@@ -146,8 +148,13 @@ internal sealed partial class ChildSession
                 case (FrameType.Failure, ChildStage.Running or ChildStage.Receiving):
                     _stage = ChildStage.Exiting;
                     Conclude(new ChildAnswer(frame, EndedBy())); // first of all: somebody may be waiting for just that
-                    over = _deadline;
                     // Handlers of its exit may hang: the answer is here, and nothing may be left behind.
+                    if (_exitDeadline is not null)
+                    {
+                        _exitDeadline.Start(_options.Grace);
+                        break;
+                    }
+                    over = _deadline;
                     _deadline = Deadline.After(_options.Grace, () => Signal(SignalNumber.Kill));
                     break;
                 case (>= FrameType.User, ChildStage.Running or ChildStage.Exiting) when _options.UserFrame is { } received:
@@ -225,6 +232,7 @@ internal sealed partial class ChildSession
     private void Finish()
     {
         _startDeadline?.Dispose();
+        _exitDeadline?.Dispose();
         _deadline?.Dispose();
         _stepDeadline?.Dispose();
         _lastWords?.Dispose();

@@ -90,7 +90,8 @@ internal sealed partial class FrameChannel
         }
     }
 
-    private void ReadAll()
+    // All that is there, or until nobody here needs more of it for now.
+    private void ReadAll(Task? isEnough = null)
     {
         if (_ended)
             return;
@@ -98,7 +99,11 @@ internal sealed partial class FrameChannel
         try
         {
             while (_reader.Read(wait: false) is { } frame)
+            {
                 _received!(frame);
+                if (isEnough is { IsCompleted: true })
+                    return;
+            }
             if (!_reader.AtEnd)
                 return;
         }

@@ -20,7 +20,7 @@ internal sealed partial class FrameChannel
                 return;
             watch.Pause();
             while (!isEnough.IsCompleted && !_ended && _transport.Await(microseconds))
-                ReadAll();
+                ReadAll(isEnough);
             if (!_ended)
                 watch.Rearm();
         }
