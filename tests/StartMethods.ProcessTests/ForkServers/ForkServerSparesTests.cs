@@ -102,8 +102,9 @@ public class ForkServerSparesTests : IsolatedProcessTest
     [Test]
     public async Task A_job_that_does_not_leave_at_once_is_followed_by_the_circumstances([Values] bool changed)
     {
+        HashSet<int> others = [.. Surroundings.Children().Keys];
         await using ForkServer server = await Filled(1);
-        int id = Surroundings.Children().Keys.Except([server.ServerProcessId ?? 0]).Max();
+        int id = Surroundings.Children().Keys.Single(child => child != server.ServerProcessId && !others.Contains(child));
         byte[] large = new byte[8 << 20];
         large[^1] = 7;
         ChildOptions options = On(server);
@@ -115,13 +116,29 @@ public class ForkServerSparesTests : IsolatedProcessTest
     }
 
     [Test]
+    public async Task Circumstances_that_come_late_are_not_taken_for_something_that_is_said_to_the_body()
+    {
+        const int count = 20_000; // some ten milliseconds to put together, after the job has left
+        await using ForkServer server = await Filled(1);
+        for (int i = 0; i < 5; i++)
+        {
+            await Eventually(() => server.IdleSpares == 1, "a spare child waits");
+            ChildOptions options = On(server);
+            for (int variable = 0; variable < count; variable++)
+                options.Environment[$"SM_LATE_{variable}"] = "x";
+            Assert.That(await ChildProcess.RunAsync(static () => Environment.GetEnvironmentVariables().Keys.Cast<string>().Count(name => name.StartsWith("SM_LATE_", StringComparison.Ordinal)), options, Limit), Is.EqualTo(count));
+        }
+    }
+
+    [Test]
     public async Task A_job_is_sent_once_more_where_the_spare_child_has_died()
     {
+        HashSet<int> others = [.. Surroundings.Children().Keys];
         await using ForkServer server = await Filled(3);
         for (int i = 0; i < 10; i++)
         {
             await Eventually(() => server.IdleSpares == 3, "spare children wait");
-            foreach (int id in Surroundings.Children().Keys.Except([server.ServerProcessId ?? 0]))
+            foreach (int id in Surroundings.Children().Keys.Where(child => child != server.ServerProcessId && !others.Contains(child)))
                 _ = Native.LibcKill(id, 9); // not reaped yet, perhaps not even dead
             string text = $"text {i}";
             using CancellationTokenSource limit = new(TimeSpan.FromSeconds(5));
