@@ -1,3 +1,5 @@
+using StartMethods.Threads;
+
 namespace StartMethods.Channels;
 
 // A thread that waits for what the other side is about to say reads it itself: no reactor is woken that would wake it in turn.
@@ -12,8 +14,21 @@ internal sealed partial class FrameChannel
     /// </summary>
     internal void ReadHere(Task isEnough, int microseconds)
     {
-        if (!_reading.TryEnter())
-            return; // somebody reads already
+        ForkPause pause = ForkPause.Current;
+        pause.BeginWork(); // the copy of this thread in a forked child must not take what is said to this process
+        try
+        {
+            if (_reading.TryEnter())
+                ReadAlone(isEnough, microseconds); // else somebody reads already
+        }
+        finally
+        {
+            pause.EndWork();
+        }
+    }
+
+    private void ReadAlone(Task isEnough, int microseconds)
+    {
         try
         {
             if (Watched() is not { } watch)
