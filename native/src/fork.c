@@ -173,7 +173,7 @@ static int capture(sm_run *run, uint64_t start)
         uint64_t now = sm__now();
         if (result == 0 && (moment == SM_MOMENT_QUIET || (moment == SM_MOMENT_BUSY && now >= quiet_until && !(options->flags & SM_FORK_STRICT)))) {
             run->quiet = moment == SM_MOMENT_QUIET;
-            run->rests = sm__note_places();
+            run->rests = options->flags & (SM_FORK_HOLD | SM_FORK_DORMANT) && sm__note_places();
             waited_in_vain = !run->quiet;
             run->result->parked_ns = parked;          // for now the time stamp; release_parent makes it a duration
             return 0;
@@ -277,7 +277,7 @@ static int clone_process(sm_run *run)
     if (pid == 0)
         return in_child(run);
     if (pid > 0 && birth)
-        pidfd = (int)syscall(SYS_pidfd_open, pid, 0);   // who is to reap it hears of it from here at the earliest: nobody else has that id
+        pidfd = sm_process_open((int32_t)pid);   // who is to reap it hears of it from here at the earliest: nobody else has that id
     run->result->fork_ns = sm__now() - start;
     if (pid > 0)
         return in_parent(run, (int)pid, pidfd);

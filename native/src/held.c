@@ -56,7 +56,7 @@ int sm__note_places(void)
 {
     thread_seen now_here[MOST_KNOWN];
     uint64_t now = sm__now();
-    int count = 0, rest = known_count > 0, is_first = known_count == 0;
+    int count = 0, is_first = known_count == 0, rest = !is_first;
     strangers = 0;
     for (int i = 0; i < sm__slot_count && count < MOST_KNOWN; i++) {
         const sm_slot *slot = &sm__slots[i];

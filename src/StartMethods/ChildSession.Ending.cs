@@ -6,7 +6,8 @@ namespace StartMethods;
 // How a child is made to end: asked by its token, then SIGTERM, then SIGKILL, each step after the grace time of its options.
 internal sealed partial class ChildSession
 {
-    private Deadline? _startDeadline, _deadline, _exitDeadline, _stepDeadline, _lastWords;
+    private Deadline? _startDeadline, _deadline, _stepDeadline, _lastWords;
+    private Alarm? _exitAlarm;
     private EndCause? _cause;
     private CancellationToken _token;
 

@@ -109,7 +109,7 @@ internal sealed partial class ChildSession
             if (_stage != ChildStage.Exiting && !_closed)
                 _deadline = Deadline.After(_options.Timeout, () => End(EndCause.TimedOut));
             if (_isSpare && _stage != ChildStage.Exiting && !_closed && _deadline is null)
-                _exitDeadline = Deadline.Unset(() => Signal(SignalNumber.Kill)); // while the child wakes up: the answer will be waited for
+                _exitAlarm = new Alarm(() => Signal(SignalNumber.Kill)); // while the child wakes up: the answer will be waited for
         }
         Process.Lifetime.Exited.ContinueWith(_ => Exited(), CancellationToken.None, TaskContinuationOptions.None, CompletingThread.Scheduler);
     }
@@ -135,12 +135,11 @@ internal sealed partial class ChildSession
             switch (frame.Type, _stage)
             {
                 case (FrameType.Hello, ChildStage.Starting):
-                    _startDeadline?.Dispose();
-                    _startDeadline = null;
+                    (over, _startDeadline) = (_startDeadline, null);
                     _stage = ChildStage.Receiving;
                     if (HelloMessage.Check(frame.Payload.Span) is { } wrong)
                         Distrust(new StartMethodException(wrong));
-                    return;
+                    break;
                 case (FrameType.Started, ChildStage.Receiving):
                     _stage = ChildStage.Running;
                     return;
@@ -149,9 +148,9 @@ internal sealed partial class ChildSession
                     _stage = ChildStage.Exiting;
                     Conclude(new ChildAnswer(frame, EndedBy())); // first of all: somebody may be waiting for just that
                     // Handlers of its exit may hang: the answer is here, and nothing may be left behind.
-                    if (_exitDeadline is not null)
+                    if (_exitAlarm is not null)
                     {
-                        _exitDeadline.Start(_options.Grace);
+                        _exitAlarm.Set(_options.Grace);
                         break;
                     }
                     over = _deadline;
@@ -232,7 +231,7 @@ internal sealed partial class ChildSession
     private void Finish()
     {
         _startDeadline?.Dispose();
-        _exitDeadline?.Dispose();
+        _exitAlarm?.Dispose();
         _deadline?.Dispose();
         _stepDeadline?.Dispose();
         _lastWords?.Dispose();

@@ -25,6 +25,9 @@ internal sealed class Alarm : IDisposable
     /// <summary>Calls back after so many milliseconds; what was set before is forgotten.</summary>
     internal void Set(int milliseconds) => _ = Native.TimerArm(_timer.Number, milliseconds);
 
+    /// <summary>The same with any time; never, where it is infinite, that is, negative.</summary>
+    internal void Set(TimeSpan time) => _ = Native.TimerArm(_timer.Number, time < TimeSpan.Zero ? Never : (long)Math.Ceiling(time.TotalMilliseconds));
+
     public void Dispose()
     {
         _watch.Dispose();

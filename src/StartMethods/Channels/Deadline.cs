@@ -12,10 +12,9 @@ internal sealed class Deadline : IDisposable
     private readonly ReactorWatch? _watch;
     private readonly Timer? _portable;
 
-    private const int Never = -1;
-
-    private Deadline(long milliseconds, Action elapsed)
+    private Deadline(TimeSpan after, Action elapsed)
     {
+        long milliseconds = (long)Math.Ceiling(after.TotalMilliseconds);
         if (Native.IsPortable)
         {
             _portable = new Timer(static state => ((Action)state!)(), elapsed, Math.Min(milliseconds, uint.MaxValue - 1), Timeout.Infinite);
@@ -26,15 +25,7 @@ internal sealed class Deadline : IDisposable
     }
 
     /// <summary>Starts the time; null where it is infinite, that is, negative.</summary>
-    internal static Deadline? After(TimeSpan time, Action elapsed) => time < TimeSpan.Zero ? null : new Deadline(Milliseconds(time), elapsed);
-
-    /// <summary>One whose time is not started yet, for who will have no time to make one then. Not on the portable path.</summary>
-    internal static Deadline Unset(Action elapsed) => new(Never, elapsed);
-
-    /// <summary>Starts the time of one that was unset; never, where it is infinite.</summary>
-    internal void Start(TimeSpan time) => _ = Native.TimerArm(_timer!.Number, time < TimeSpan.Zero ? Never : Milliseconds(time));
-
-    private static long Milliseconds(TimeSpan time) => (long)Math.Ceiling(time.TotalMilliseconds);
+    internal static Deadline? After(TimeSpan time, Action elapsed) => time < TimeSpan.Zero ? null : new Deadline(time, elapsed);
 
     public void Dispose()
     {
