@@ -360,10 +360,17 @@ SM_API int32_t sm_fork_setup_engine(const sm_fork_setup *setup, char *why, int32
 // Call it from any thread, in preemptive mode. Wait for the child with __WALL: it has no exit signal.
 SM_API int32_t sm_fork(const sm_fork_options *options, sm_fork_result *result);
 
-// Lets go the threads that a fork with SM_FORK_HOLD has left parked. 0.
+// Parks every thread, as a fork with SM_FORK_HOLD and SM_FORK_REVIVE_ALL leaves them, if each waits where it has been seen waiting before. 1: held; 0: not, or -errno (-EBUSY: somebody was at work).
+SM_API int32_t sm_fork_hold(void);
+// Lets go the threads that a fork with SM_FORK_HOLD or sm_fork_hold has left parked. 0.
 SM_API int32_t sm_fork_let_go(void);
-// While threads are held: waits until the descriptor is readable: 1. When nothing has come for that long, or the runtime has a signal to handle, they are let go: 0.
+// While threads are held: waits until the descriptor is readable: 1. When the runtime has a signal to handle they are let go, or when nothing has come for that long and one of them is of another kind than
+// runtime, library, pool and gate: it may have timers or sockets to look after: 0.
 SM_API int32_t sm_fork_hold_until(int32_t descriptor, int32_t patience_ms);
+
+// Parks every thread for a moment and puts the runtime's code memory on huge pages, in one mapping: for who forks again and again, without W^X. Once that is done, only what
+// has come off huge pages since goes back there, and nobody is parked. Returns the bytes on huge pages, or -errno.
+SM_API int64_t sm_fork_consolidate(void);
 
 // Parks every thread for a moment and tells what each is doing. Returns their number (at most capacity are written).
 SM_API int32_t sm_fork_inspect(const sm_fork_options *options, sm_thread_info *threads, int32_t capacity);

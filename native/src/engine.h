@@ -185,8 +185,13 @@ int sm__has_foreign_children(void);
 int sm__still_holds_all(sm_run *run);
 void sm__hold_or_release(const sm_run *run);
 void sm__let_go(void);
+int sm__holds(void);
 void sm__release_all(void);
 int sm__note_places(void);
+
+// consolidate.c: the runtime's code memory in one piece
+int64_t sm__consolidate(void);
+void sm__consolidate_again(void);
 
 // clean.c: pages that a fork need not know of
 void sm__clean(const sm_run *run);
@@ -196,8 +201,16 @@ sm_slot *sm__choose_caretaker(const sm_run *run);
 void sm__sleep_on(sm_slot *slot, int generation);
 int sm__wake_dormant(int process, int signal, uint64_t deadline);
 
-// inspect.c: who is alive
-int32_t sm__inspect_parked(sm_run *run, sm_thread_info *threads, int32_t capacity);
+// inspect.c: who is alive, while all are parked
+int sm__describe_parked(const sm_run *run, sm_thread_info *threads, int32_t capacity);
+
+// turn.c: who may park the threads
+int sm__begin(sm_run *run, const sm_fork_options *options, sm_fork_result *result);
+int sm__arm_capture(sm_run *run, void *saved);
+void sm__give_turn(void);
+
+// fork.c: parks all threads at a moment at which forking is sound
+int sm__capture(sm_run *run, uint64_t start);
 
 // text.c: the little formatting that is needed where stdio may not be used
 typedef struct { char *text; int size, used; } sm_text;

@@ -16,8 +16,7 @@
 #define CLONE_PIDFD 0x1000
 #endif
 
-static const uint64_t first_pause_ns = 100000, longest_pause_ns = 5000000, least_deadline_ns = 10000000, lock_patience_ns = 20000000, parking_limit_ns = 50000000, waking_limit_ns = 5000000000;
-static _Atomic int turn;                 // one fork at a time; waited for with a value that is no mutex's
+static const uint64_t first_pause_ns = 100000, longest_pause_ns = 5000000, least_deadline_ns = 10000000, lock_patience_ns = 20000000, parking_limit_ns = 50000000;
 static int waited_in_vain;               // for a quiet moment, at the last fork
 static sm_handshake *handshake;          // shared with the child of the current fork
 static sm_handshake unheard;             // in its place where nobody waits for the child: each process has its own
@@ -68,24 +67,6 @@ int32_t sm_fork_setup_engine(const sm_fork_setup *setup, char *why, int32_t why_
     }
     engine->ready = 1;
     return 0;
-}
-
-// Waits for this caller's turn. -EOWNERDEAD: the process was forked meanwhile, and this is the copy of the waiting thread in the child.
-static int take_turn(int process)
-{
-    for (int free = 0; !atomic_compare_exchange_strong(&turn, &free, 1); free = 0)
-        syscall(SYS_futex, &turn, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
-    if ((int)syscall(SYS_getpid) == process)
-        return 0;
-    atomic_store(&turn, 0);
-    syscall(SYS_futex, &turn, FUTEX_WAKE_PRIVATE, 0x7fffffff, NULL, NULL, 0);
-    return -EOWNERDEAD;
-}
-
-static void give_turn(void)
-{
-    atomic_store(&turn, 0);
-    syscall(SYS_futex, &turn, FUTEX_WAKE_PRIVATE, 0x7fffffff, NULL, NULL, 0);
 }
 
 // A parent that needs not hold still until the child has copied code memory, and is not told when the child is whole, has nothing to hear from it.
@@ -145,7 +126,7 @@ static uint64_t quiet_time(const sm_fork_options *options)
 }
 
 // Parks all threads at a moment at which forking is sound; brief retries first. 0 = parked, or -errno with nobody parked.
-static int capture(sm_run *run, uint64_t start)
+int sm__capture(sm_run *run, uint64_t start)
 {
     const sm_fork_options *options = run->options;
     uint64_t deadline = start + options->deadline_us * 1000, quiet_until = start + quiet_time(options), pause = first_pause_ns;
@@ -287,44 +268,15 @@ static int clone_process(sm_run *run)
     return error;
 }
 
-static int arm(sm_run *run, struct sigaction *saved)
-{
-    run->signal = sm__capture_signal();
-    int outcome = run->signal < 0 ? run->signal : sm__arm(run->signal, saved);
-    if (outcome == 0 && (outcome = sm__wake_dormant(run->process, run->signal, sm__now() + waking_limit_ns)) < 0)
-        sm__disarm(run->signal, saved);
-    return outcome;
-}
-
-static int begin(sm_run *run, const sm_fork_options *options, sm_fork_result *result)
-{
-    memset(run, 0, sizeof *run);
-    uint32_t size = result->size;
-    memset(result, 0, sizeof *result);
-    result->size = size;
-    result->pidfd = -1;
-    result->culprit_syscall = -1;
-    run->options = options;
-    run->result = result;
-    run->process = (int)syscall(SYS_getpid);
-    run->caller = (int)syscall(SYS_gettid);
-    run->caller_pointer = __builtin_thread_pointer();
-    if (!sm__engine.ready)
-        return -ENOTSUP;
-    if (sm_fork_is_foreign_child())
-        return -ENOTRECOVERABLE;
-    return take_turn(run->process);
-}
-
 // Parks everybody and forks, with a handler for the capture signal that is there only meanwhile.
 static int capture_and_clone(sm_run *run)
 {
     struct sigaction saved_action;
     uint64_t start = sm__now();
-    int outcome = arm(run, &saved_action);
+    int outcome = sm__arm_capture(run, &saved_action);
     if (outcome < 0)
         return outcome;
-    outcome = capture(run, start);
+    outcome = sm__capture(run, start);
     run->result->capture_ns = sm__now() - start;
     if (outcome == 0) {
         sm__clean(run);
@@ -339,11 +291,11 @@ int32_t sm_fork(const sm_fork_options *options, sm_fork_result *result)
     sm_run run;
     if (options->size != sizeof *options || result->size != sizeof *result)
         return -EINVAL;
-    int outcome = begin(&run, options, result);
+    int outcome = sm__begin(&run, options, result);
     if (outcome < 0)
         return outcome;
     if ((outcome = make_handshake(&run)) < 0) {
-        give_turn();
+        sm__give_turn();
         return outcome;
     }
     if (sm__engine.has_runtime)
@@ -354,29 +306,7 @@ int32_t sm_fork(const sm_fork_options *options, sm_fork_result *result)
         outcome = clone_process(&run);
     else
         outcome = capture_and_clone(&run);
-    give_turn();
-    sm__mask_restore(&run.mask);
-    return outcome;
-}
-
-int32_t sm_fork_inspect(const sm_fork_options *options, sm_thread_info *threads, int32_t capacity)
-{
-    sm_run run;
-    sm_fork_result unused = { .size = sizeof unused };
-    struct sigaction saved_action;
-    if (options->size != sizeof *options)
-        return -EINVAL;
-    int outcome = begin(&run, options, &unused);
-    if (outcome < 0)
-        return outcome;
-    sm__let_go();
-    sm__mask_all(&run.mask);
-    outcome = arm(&run, &saved_action);
-    if (outcome == 0) {
-        outcome = sm__inspect_parked(&run, threads, capacity);
-        sm__disarm(run.signal, &saved_action);
-    }
-    give_turn();
+    sm__give_turn();
     sm__mask_restore(&run.mask);
     return outcome;
 }

@@ -1,6 +1,6 @@
 // Threads that stay parked from one fork of a server to the next. Parking and releasing four of them is sixteen switches between threads, for a state that has not changed.
 // They may wait there as well as where they had waited: they are blocked anyway, the runtime collects garbage without them, and what wakes them they see when they are let
-// go. That must happen soon when there is nothing to fork, and at once when the runtime has a signal to handle: its threads do that.
+// go. That must happen at once when the runtime has a signal to handle: its threads do that. And soon when there is nothing to fork, where one of them has work of its own.
 #include "engine.h"
 
 #include <fcntl.h>
@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 static int held;                       // how many
+static int has_work;                   // one of them may have something to do that no request brings
 static uint32_t threads;               // result->threads of the fork that parked them
 
 // Where each thread has been seen waiting, and since when it has been there to be seen.
@@ -73,14 +74,23 @@ int sm__note_places(void)
     return rest && count < MOST_KNOWN;
 }
 
+// What these do, the thread that forks brings about: nothing, while it waits. A timer's thread and one that looks after sockets are brought to work by time and by others.
+static int waits_for_others(int kind)
+{
+    return kind == SM_THREAD_RUNTIME || kind == SM_THREAD_LIBRARY || kind == SM_THREAD_POOL || kind == SM_THREAD_GATE;
+}
+
 void sm__hold_or_release(const sm_run *run)
 {
     if (!(run->options->flags & SM_FORK_HOLD) || !run->quiet || (!held && (!run->rests || strangers))) {
         sm__release_all();
     }
     else if (!held) {
-        for (int i = 0; i < sm__slot_count; i++)
+        has_work = 0;
+        for (int i = 0; i < sm__slot_count; i++) {
             held += atomic_load(&sm__slots[i].state) == SM_SLOT_PARKED;
+            has_work |= !waits_for_others(sm__slots[i].kind);
+        }
         threads = run->result->threads;
     }
 }
@@ -97,6 +107,11 @@ void sm__let_go(void)
         sm__release_all();
 }
 
+int sm__holds(void)
+{
+    return held > 0;
+}
+
 int32_t sm_fork_let_go(void)
 {
     sm__let_go();
@@ -107,7 +122,7 @@ int32_t sm_fork_hold_until(int32_t descriptor, int32_t patience_ms)
 {
     struct pollfd polls[] = { { .fd = descriptor, .events = POLLIN }, { .fd = sm__engine.synch_pipe, .events = POLLIN }, { .fd = sm__engine.signal_pipe, .events = POLLIN } };
     while (held) {
-        int ready = poll(polls, 3, patience_ms);
+        int ready = poll(polls, 3, has_work ? patience_ms : -1);
         if (ready < 0 && errno == EINTR)
             continue;
         if (ready <= 0 || polls[1].revents || polls[2].revents)

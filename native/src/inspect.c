@@ -1,4 +1,4 @@
-// Who is alive and what is each thread doing: every thread is parked for a moment, described, and let go.
+// Who is alive and what is each thread doing.
 #include "engine.h"
 
 #include <signal.h>
@@ -18,17 +18,14 @@ static void describe(const sm_slot *slot, sm_thread_info *info)
     memcpy(info->name, slot->name, sizeof info->name);
 }
 
-int32_t sm__inspect_parked(sm_run *run, sm_thread_info *threads, int32_t capacity)
+int sm__describe_parked(const sm_run *run, sm_thread_info *threads, int32_t capacity)
 {
-    int count = 0, result = sm__park_all(run, sm__now() + 500000000u);
-    if (result == 0) {
-        sm__read_managed();
-        sm__classify(run->process);
-        sm__note_places();
-        for (int i = 0; i < sm__slot_count; i++)
-            if (atomic_load(&sm__slots[i].state) == SM_SLOT_PARKED && count++ < capacity)
-                describe(&sm__slots[i], &threads[count - 1]);
-    }
-    sm__release();
-    return result < 0 ? result : count;
+    int count = 0;
+    sm__read_managed();
+    sm__classify(run->process);
+    sm__note_places();
+    for (int i = 0; i < sm__slot_count; i++)
+        if (atomic_load(&sm__slots[i].state) == SM_SLOT_PARKED && count++ < capacity)
+            describe(&sm__slots[i], &threads[count - 1]);
+    return count;
 }

@@ -260,6 +260,34 @@ static void held_threads_are_let_go_when_nothing_is_asked_for(void)
     CHECK(all_done(2));
 }
 
+static void threads_are_held_before_the_first_fork(void)
+{
+    set_up();
+    start_waiting(2, NULL);
+    CHECK_EQUAL(1, sm_fork_hold());
+    CHECK_EQUAL(0, tries_of_a_fork());
+    sm_fork_let_go();
+    CHECK(all_done(2));
+}
+
+static void a_thread_that_waits_for_others_is_held_however_long_nothing_is_asked_for(void)
+{
+    int pipe_ends[2];
+    set_up();
+    CHECK_EQUAL(0, pipe(pipe_ends));
+    start_waiting(1, ".NET Finalizer");
+    CHECK_EQUAL(1, sm_fork_hold());
+    pid_t asker = fork();
+    if (asker == 0) {
+        pause_ms(20);
+        _exit(write(pipe_ends[1], "x", 1) == 1 ? 0 : 1);
+    }
+    CHECK_EQUAL(1, sm_fork_hold_until(pipe_ends[0], 1));
+    CHECK_EQUAL(0, exit_code_of(asker));
+    sm_fork_let_go();
+    CHECK(all_done(1));
+}
+
 static void a_thread_that_has_been_started_since_is_noticed_and_not_held(void)
 {
     set_up();
@@ -375,6 +403,7 @@ static const sm_test_case cases[] = {
     CASE(the_thread_that_optimizes_comes_back_when_there_is_something_to_optimize),
     CASE(a_child_forks_while_that_thread_rests),
     CASE(threads_stay_parked_from_one_fork_to_the_next_until_they_are_let_go),
+    CASE(threads_are_held_before_the_first_fork), CASE(a_thread_that_waits_for_others_is_held_however_long_nothing_is_asked_for),
     CASE(held_threads_are_let_go_when_nothing_is_asked_for),
     CASE(a_thread_that_has_been_started_since_is_noticed_and_not_held),
     CASE(a_thread_is_held_only_where_it_was_seen_to_wait_before),

@@ -24,7 +24,7 @@ internal readonly record struct ServerFork(bool IsChild, int ProcessId, FileDesc
     /// <param name="isDormant">Whether the child's threads may sleep on for a moment: it will probably have ended by then.</param>
     /// <param name="birth">Where the kernel notes the child's id, or 0.</param>
     /// <param name="kept">The sockets that it keeps; all others are dead ends in it.</param>
-    internal static ServerFork Now(bool asSibling, bool isRehearsal, bool holds, bool isDormant, nint birth, params FileDescriptor[] kept)
+    internal static ServerFork Now(bool asSibling, bool isRehearsal, bool holds, bool isDormant, nint birth, FileDescriptor[] kept)
     {
         try
         {

@@ -14,12 +14,15 @@ internal sealed class ServerLoop
     private readonly byte[] _message = GC.AllocateArray<byte>(ServerMessages.MaxSize, pinned: true);
     private string _refusal = "";
     private readonly nint _birth;
+    private readonly FileDescriptor[] _kept; // the child's socket, and the server's
+    private uint _forks;
     private bool _isChild, _isRehearsal;
 
     private ServerLoop(MessageSocket requests, nint birth = 0)
     {
         _requests = requests;
         _birth = birth;
+        _kept = [requests.Handle, requests.Handle];
     }
 
     /// <summary>Returns null in the server, when the application is gone, and a <see cref="NextLife"/> in each child.</summary>
@@ -49,6 +52,7 @@ internal sealed class ServerLoop
     {
         ReadyMessage ready = ServerWarmUp.Run(setup);
         _refusal = ready.Unsupported.Length > 0 ? ready.Unsupported : ready.Unsafe;
+        Hold();
         try
         {
             _requests.Send(_message.AsSpan(0, ServerMessages.Write(_message, ready)), -1, wait: true);
@@ -94,6 +98,7 @@ internal sealed class ServerLoop
             {
                 _ = Native.ForkLetGo();
                 BodyRehearsal.Run(ServerMessages.ReadLearn(message));
+                Hold();
                 return null;
             }
             if (kind != ServerMessageKind.Fork)
@@ -137,7 +142,8 @@ internal sealed class ServerLoop
             return null;
         }
         nint birth = _isRehearsal ? 0 : BirthNote.Expect(_birth, request.Id);
-        ServerFork fork = ServerFork.Now(asSibling: true, _isRehearsal, holds: hooks.Length == 0, isDormant: !request.IsSpare, birth, socket, _requests.Handle);
+        _kept[0] = socket;
+        ServerFork fork = ServerFork.Now(asSibling: true, _isRehearsal, holds: hooks.Length == 0, isDormant: !request.IsSpare, birth, _kept);
         if (fork.IsChild)
         {
             _isChild = true;
@@ -155,13 +161,33 @@ internal sealed class ServerLoop
         using FileDescriptor? pidfd = fork.Pidfd is { IsInvalid: false } valid ? valid : null;
         ForkedMessage answer = new(request.Id, fork.ProcessId, pidfd is null ? -1 : 0);
         _requests.Send(_message.AsSpan(0, ServerMessages.Write(_message, answer)), pidfd?.Number ?? -1, wait: true);
+        if (++_forks % ForksBetweenCollections == 0)
+            TidyUp();
         return null;
     }
+
+    private const uint ForksBetweenCollections = 4096;
 
     // Two pipes of the runtime's and what stands for sockets are made before old ones are closed; directory and standard descriptors come over the channel. A few for the runtime.
     private const int ChildNeeds = 10;
 
-    // How long the server's threads stay parked when no request comes, in milliseconds.
+    // By itself, the runtime lets megabytes of what was needed for a fork lie there, for each later one to copy.
+    private static void TidyUp()
+    {
+        GC.Collect(0);
+        _ = Native.ForkConsolidate();
+    }
+
+    // The runtime's threads have nothing to do in a server that waits. One of them would find something: the one that optimizes code has each method that was called count its calls, once none has been
+    // called for the first time for 0.1 s; and each child would write to those counters, which are pages of its own then.
+    private static void Hold()
+    {
+        _ = Native.ForkConsolidate();
+        if (LeftThreads.None)
+            _ = Native.ForkHold();
+    }
+
+    // How long the server's threads stay parked when no request comes and one of them has timers or sockets to look after, in milliseconds.
     private const int Patience = 50;
 
     private const int TooManyOpen = 24, NotPermitted = 1, Damaged = 71;

@@ -22,11 +22,12 @@ internal static class ForkEngine
     /// <exception cref="StartMethodNotSupportedException">This runtime or system cannot be forked.</exception>
     /// <exception cref="StartMethodException">There is no child; the message names the thread that stood in the way, or the system's error.</exception>
     // Unsafe: hands on where the kernel is to note the child.
-    internal static unsafe ForkOutcome Fork(ForkRequest request)
+    internal static unsafe ForkOutcome Fork(in ForkRequest request)
     {
         if (UnsupportedReason is { } reason)
             throw new StartMethodNotSupportedException($"fork: {reason}");
-        int[] kept = new int[request.KeptSockets.Count];
+        Span<int> kept = request.KeptSockets.Count <= FewSockets ? stackalloc int[FewSockets] : new int[request.KeptSockets.Count];
+        kept = kept[..request.KeptSockets.Count];
         for (int i = 0; i < kept.Length; i++)
             kept[i] = (int)request.KeptSockets[i].DangerousGetHandle();
         NativeForkResult result = default;
@@ -55,6 +56,8 @@ internal static class ForkEngine
             Measures = ForkMeasures.From(result),
         };
     }
+
+    private const int FewSockets = 16;
 
     private static ulong Microseconds(TimeSpan time) => (ulong)Math.Max(0, time.Ticks / TimeSpan.TicksPerMicrosecond);
 

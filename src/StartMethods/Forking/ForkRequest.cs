@@ -4,8 +4,13 @@ using StartMethods.Interop;
 namespace StartMethods.Forking;
 
 /// <summary>What one fork is asked to do.</summary>
-internal sealed record ForkRequest
+internal readonly record struct ForkRequest
 {
+    /// <summary>The usual.</summary>
+    public ForkRequest()
+    {
+    }
+
     /// <summary>How long to look for a moment at which every thread can be parked, before failing with the culprit named.</summary>
     internal TimeSpan Deadline { get; init; } = TimeSpan.FromSeconds(1);
 

@@ -85,11 +85,19 @@ internal static unsafe partial class Native
     [LibraryImport(Library, EntryPoint = "sm_fork_inspect")]
     private static partial int ForkInspect(NativeForkOptions* options, NativeThreadInfo* threads, int capacity);
 
-    /// <summary>Lets go the threads that a fork with <see cref="ForkFlags.Hold"/> has left parked.</summary>
+    /// <summary>Puts the runtime's code memory on huge pages, in one mapping. Returns their bytes, or a negative error number.</summary>
+    [LibraryImport(Library, EntryPoint = "sm_fork_consolidate")]
+    internal static partial long ForkConsolidate();
+
+    /// <summary>Parks all threads that wait, as a fork with <see cref="ForkFlags.Hold"/> leaves them. Returns 1 where they are parked now.</summary>
+    [LibraryImport(Library, EntryPoint = "sm_fork_hold")]
+    internal static partial int ForkHold();
+
+    /// <summary>Lets go the threads that a fork with <see cref="ForkFlags.Hold"/> or <see cref="ForkHold"/> has left parked.</summary>
     [LibraryImport(Library, EntryPoint = "sm_fork_let_go")]
     internal static partial int ForkLetGo();
 
-    /// <summary>Waits until the descriptor is readable: 1. When nothing comes for that long, the threads are let go: 0.</summary>
+    /// <summary>Waits until the descriptor is readable: 1. When a signal is to be handled, or one of the threads has timers or sockets to look after and nothing comes for that long, they are let go: 0.</summary>
     [LibraryImport(Library, EntryPoint = "sm_fork_hold_until")]
     internal static partial int ForkHoldUntil(int descriptor, int patienceMilliseconds);
 

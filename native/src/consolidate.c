@@ -1,0 +1,175 @@
+// CHILD-SAFE: the runtime's code memory as one mapping, on huge pages. A runtime without W^X has its machine code, its loader heaps and the images of its assemblies in a row in one reservation,
+// in a hundred mappings and more, since their rights and files differ. For each the kernel makes another one at each fork, and takes it apart at the end of the child; and each child faults in, piece by
+// piece, code that all of them run. So a process that forks again and again has all that copied, once, into private memory that may be read, written and executed, and the kernel copies an entry
+// for two megabytes of it.
+//
+// Only while every other thread is parked: what one wrote between the copy and the exchange would be lost. It is exchanged by one mremap(2), so that the code that does it may lie in it.
+#include "engine.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25   // Linux 6.1
+#endif
+
+enum { PAGE = 4096, HUGE_PAGE = 2 << 20, LONGEST_GAP = HUGE_PAGE, LEAST_MAPPINGS = 16 };
+
+enum { MOST_PIECES = 8 };
+static sm_range pieces[MOST_PIECES];
+static int piece_count;
+
+static int is_code(const sm_mapping *mapping)
+{
+    return mapping->write && mapping->execute && !mapping->inode;
+}
+
+// Its neighbour in the file may be anything's; an image of an assembly begins with "MZ".
+static int is_image(const sm_mapping *mapping)
+{
+    static const sm_mapping *last;
+    static int is;
+    char magic[2];
+    if (!mapping->inode)
+        return 0;
+    if (last && last < mapping && last->inode == mapping->inode && last->device == mapping->device)
+        return is;
+    last = mapping;
+    return is = mapping->offset == 0 && sm__peek(mapping->start, magic, sizeof magic) && memcmp(magic, "MZ", 2) == 0;
+}
+
+static int is_stack(const sm_mapping *mapping)
+{
+    for (int i = 0; i < sm__slot_count; i++)
+        if (mapping->start <= (char *)sm__slots[i].stack && (char *)sm__slots[i].stack < mapping->end)
+            return 1;
+    char *own = (char *)&mapping;
+    return mapping->start <= own && own < mapping->end;
+}
+
+static int belongs(const sm_mapping *mapping)
+{
+    if (mapping->shared || mapping->heap || is_stack(mapping))
+        return 0;
+    if (mapping->inode)
+        return is_image(mapping);
+    return mapping->write || (!mapping->read && !mapping->execute && mapping->end - mapping->start <= LONGEST_GAP);
+}
+
+static int copy(char *target, const char *start, size_t size)
+{
+    struct iovec to = { target, size }, from = { (void *)start, size };
+    return syscall(SYS_process_vm_readv, syscall(SYS_getpid), &to, 1, &from, 1, 0) == (long)size ? 0 : -EFAULT;
+}
+
+static int copy_all(char *target, const sm_mapping *first, const sm_mapping *last)
+{
+    int error = 0;
+    for (const sm_mapping *mapping = first; error == 0 && mapping <= last; mapping++)
+        if (mapping->read)
+            error = copy(target + (mapping->start - first->start), mapping->start, (size_t)(mapping->end - mapping->start));
+    return error;
+}
+
+static char *huge_up(const char *address)
+{
+    return (char *)(((uintptr_t)address + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
+}
+
+static char *huge_down(const char *address)
+{
+    return (char *)((uintptr_t)address & ~(uintptr_t)(HUGE_PAGE - 1));
+}
+
+static int collapse(char *start, char *stop)
+{
+    return syscall(SYS_madvise, start, stop - start, MADV_COLLAPSE) == 0 ? 0 : -errno;
+}
+
+// New memory for what is at an address. It lies in a huge page as the old one does: only so huge pages can be moved.
+typedef struct { char *room, *new, *old; size_t size, room_size; } replacement;
+
+static int begin(replacement *exchange, char *old, size_t size)
+{
+    exchange->size = size;
+    exchange->old = old;
+    exchange->room_size = size + HUGE_PAGE;
+    exchange->room = (char *)syscall(SYS_mmap, NULL, exchange->room_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (exchange->room == MAP_FAILED)
+        return -errno;
+    exchange->new = exchange->room + (((uintptr_t)old - (uintptr_t)exchange->room) & (HUGE_PAGE - 1));
+    return 0;
+}
+
+// Returns the bytes on huge pages; where none are to be had, or the copy failed, all is as it was.
+static int64_t end(replacement *exchange, int rights, int error)
+{
+    char *start = huge_up(exchange->new), *stop = huge_down(exchange->new + exchange->size);
+    if (error == 0)
+        error = collapse(start, stop);
+    if (error == 0 && syscall(SYS_mprotect, exchange->new, exchange->size, rights) != 0)
+        error = -errno;
+    if (error == 0 && syscall(SYS_mremap, exchange->new, exchange->size, exchange->size, MREMAP_MAYMOVE | MREMAP_FIXED, exchange->old) == -1)
+        error = -errno;
+    syscall(SYS_munmap, exchange->room, exchange->room_size);
+    if (error == 0 && piece_count < MOST_PIECES)
+        pieces[piece_count++] = (sm_range){ huge_up(exchange->old), huge_down(exchange->old + exchange->size) };
+    return error < 0 ? error : stop - start;
+}
+
+static int64_t exchange_all(const sm_mapping *first, const sm_mapping *last)
+{
+    replacement exchange;
+    if (huge_up(first->start) >= huge_down(last->end))
+        return 0;
+    int error = begin(&exchange, first->start, (size_t)(last->end - first->start));
+    return error < 0 ? error : end(&exchange, PROT_READ | PROT_WRITE | PROT_EXEC, copy_all(exchange.new, first, last));
+}
+
+// The code of the runtime itself: as much of it as is whole huge pages. It may not be written afterwards either.
+static int64_t exchange_text(const sm_range *text)
+{
+    char *start = huge_up(text->start), *stop = huge_down(text->end);
+    replacement exchange;
+    if (start >= stop)
+        return 0;
+    int error = begin(&exchange, start, (size_t)(stop - start));
+    return error < 0 ? error : end(&exchange, PROT_READ | PROT_EXEC, copy(exchange.new, start, (size_t)(stop - start)));
+}
+
+// From the first mapping on that is code or an image to the last that can be read, without a hole. Returns the bytes on huge pages.
+static int64_t consolidate_from(int *index)
+{
+    int first = *index, last = -1, end = first, has_code = 0;
+    for (; end < sm__mapping_count && (end == first || sm__mappings[end - 1].end == sm__mappings[end].start) && belongs(&sm__mappings[end]); end++) {
+        has_code |= is_code(&sm__mappings[end]);
+        last = sm__mappings[end].read ? end : last;
+    }
+    *index = end > first ? end : first + 1;
+    return has_code && last - first >= LEAST_MAPPINGS ? exchange_all(&sm__mappings[first], &sm__mappings[last]) : 0;
+}
+
+int64_t sm__consolidate(void)
+{
+    int count = sm__read_ranges();
+    if (count < 0)
+        return count;
+    int64_t huge = exchange_text(&sm__engine.core_text);
+    for (int i = 0; huge >= 0 && i < sm__mapping_count;) {
+        if (!is_code(&sm__mappings[i]) && !is_image(&sm__mappings[i])) {
+            i++;
+            continue;
+        }
+        int64_t done = consolidate_from(&i);
+        huge = done < 0 ? done : huge + done;
+    }
+    return huge;
+}
+
+// What has been written to since, while a child lived that shared it, is on small pages again. No thread minds this.
+void sm__consolidate_again(void)
+{
+    for (int i = 0; i < piece_count; i++)
+        collapse(pieces[i].start, pieces[i].end);
+}

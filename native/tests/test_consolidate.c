@@ -1,0 +1,194 @@
+// The runtime's code memory as a server has it, without W^X: heaps and images in a row, in many mappings, with gaps between them.
+#include "fork_test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+
+enum { PAGE = 4096, PIECES = 600, PIECE = 4 * PAGE, IMAGE = 8 * PAGE, IMAGE_PIECE = 100, SIZE = PIECES * PIECE, EVERYTHING = PROT_READ | PROT_WRITE | PROT_EXEC };
+
+static char *memory;
+static int image = -1;
+
+// Of four pieces in a row two are there, and a gap that will be used later.
+static int rights_of(int piece, int code)
+{
+    return piece % 4 == 0 ? code : piece % 4 == 1 ? PROT_READ | PROT_WRITE : PROT_NONE;
+}
+
+static void make_image(void)
+{
+    char page[PAGE] = "MZ";
+    image = memfd_create("image", MFD_CLOEXEC);
+    for (int i = 0; i < IMAGE / PAGE; i++) {
+        page[PAGE - 1] = (char)i;
+        CHECK_EQUAL(PAGE, write(image, page, PAGE));
+    }
+    char *place = memory + IMAGE_PIECE * PIECE;
+    CHECK(mmap(place, IMAGE / 2, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, image, 0) == place);
+    CHECK(mmap(place + IMAGE / 2, IMAGE / 2, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, image, IMAGE / 2) == place + IMAGE / 2);
+}
+
+// With a page before and behind that belongs to nobody's heap.
+static void make_code_memory(int code)
+{
+    memory = mmap(NULL, SIZE + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(memory != MAP_FAILED);
+    memory += PAGE;
+    for (int i = 0; i < PIECES; i++) {
+        int rights = rights_of(i, code);
+        CHECK_EQUAL(0, mprotect(memory + i * PIECE, PIECE, rights));
+        if (rights & PROT_WRITE)
+            *(int *)(memory + i * PIECE) = i;
+    }
+    make_image();
+}
+
+static int is_as_before(void)
+{
+    for (int i = 0; i < PIECES; i++)
+        if (rights_of(i, EVERYTHING) != PROT_NONE && i / 2 != IMAGE_PIECE / 2 && *(volatile int *)(memory + i * PIECE) != i)
+            return 0;
+    for (int i = 0; i < IMAGE / PAGE; i++)
+        if (memory[IMAGE_PIECE * PIECE + i * PAGE] != 'M' || memory[IMAGE_PIECE * PIECE + i * PAGE + PAGE - 1] != (char)i)
+            return 0;
+    return 1;
+}
+
+// How many mappings there are of it, and how much of it is on huge pages.
+static int count_mappings(const char *from, const char *to, long *huge)
+{
+    char line[512];
+    int count = 0, inside = 0;
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    CHECK(maps != NULL);
+    *huge = 0;
+    while (fgets(line, sizeof line, maps)) {
+        unsigned long start, end, kilobytes;
+        if (sscanf(line, "%lx-%lx ", &start, &end) == 2) {
+            inside = start < (unsigned long)to && (unsigned long)from < end;
+            count += inside;
+        }
+        else if (inside && sscanf(line, "AnonHugePages: %lu kB", &kilobytes) == 1)
+            *huge += (long)kilobytes * 1024;
+    }
+    fclose(maps);
+    return count;
+}
+
+static int count_pieces(void)
+{
+    long huge;
+    return count_mappings(memory, memory + SIZE, &huge);
+}
+
+static long huge_bytes(void)
+{
+    long huge;
+    count_mappings(memory, memory + SIZE, &huge);
+    return huge;
+}
+
+// Where there are no huge pages, nothing may have changed; the rest of a case has nothing to look at then.
+static void consolidate(void)
+{
+    int before = count_pieces();
+    int64_t huge = sm_fork_consolidate();
+    CHECK(is_as_before());
+    if (huge >= 0)
+        return;
+    printf("no huge pages here (error %d)\n", (int)-huge);
+    CHECK_EQUAL(before, count_pieces());
+    exit(0);
+}
+
+// Counts there, and notices when one of its numbers is lost.
+static _Atomic int lost, enough;
+static void *count_in_memory(void *argument)
+{
+    volatile long *word = (volatile long *)(memory + 4 * PIECE + 64);
+    for (long number = 0; !atomic_load(&lost) && !atomic_load(&enough); *word = ++number) {
+        if (*word != number)
+            atomic_store(&lost, 1);
+        if (number == 1)
+            atomic_fetch_add(&started, 1);
+    }
+    atomic_fetch_add(&started, 1);
+    return argument;
+}
+
+static void code_memory_in_many_mappings_becomes_one_beside_a_thread_that_writes_to_it(void)
+{
+    set_up();
+    make_code_memory(EVERYTHING);
+    CHECK(count_pieces() > PIECES / 2);
+    start(count_in_memory, NULL);
+    await_started(1);
+    consolidate();
+    atomic_store(&enough, 1);
+    await_started(2);
+    CHECK(!atomic_load(&lost));
+    CHECK(count_pieces() <= 2);                      // gaps at its end are no part of it
+    CHECK(huge_bytes() > 0);
+    CHECK_EQUAL(0, memory[2 * PIECE]);               // a gap: it is to be used, and empty then
+    CHECK_EQUAL(0, mprotect(memory + 2 * PIECE, PIECE, EVERYTHING));
+}
+
+static void what_a_child_shares_with_its_parent_goes_back_to_huge_pages(void)
+{
+    int told[2];
+    char byte;
+    set_up();
+    make_code_memory(EVERYTHING);
+    consolidate();
+    long huge = huge_bytes();
+    CHECK_EQUAL(0, pipe(told));
+    int pid = do_fork(SM_FORK_REVIVE_ALL, 2000000);
+    if (pid == 0)
+        _exit(read(told[0], &byte, 1) == 1 && is_as_before() ? 0 : 1);
+    CHECK(pid > 0);
+    for (int i = 0; i < PIECES; i += 4)
+        *(int *)(memory + i * PIECE) = -1;
+    CHECK_EQUAL(0, huge_bytes());
+    CHECK(sm_fork_consolidate() >= huge);
+    CHECK_EQUAL(huge, huge_bytes());
+    CHECK_EQUAL(-1, *(int *)memory);
+    CHECK_EQUAL(1, write(told[1], "x", 1));
+    CHECK_EQUAL(0, exit_code_of(pid));
+}
+
+static void memory_without_code_stays_as_it_is(void)
+{
+    set_up();
+    make_code_memory(PROT_READ | PROT_WRITE);
+    int before = count_pieces();
+    consolidate();
+    CHECK_EQUAL(before, count_pieces());
+    CHECK_EQUAL(0, huge_bytes());
+}
+
+static void a_file_that_is_shared_stays_shared(void)
+{
+    set_up();
+    make_code_memory(EVERYTHING);
+    int file = memfd_create("shared", MFD_CLOEXEC);
+    char *place = memory + 300 * PIECE;
+    CHECK_EQUAL(0, ftruncate(file, PAGE));
+    CHECK(mmap(place, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) == place);
+    *(int *)place = 300;
+    consolidate();
+    CHECK_EQUAL(4, pwrite(file, "MZxy", 4, 0));
+    CHECK_EQUAL('x', place[2]);
+}
+
+static const sm_test_case cases[] = {
+    CASE(code_memory_in_many_mappings_becomes_one_beside_a_thread_that_writes_to_it),
+    CASE(what_a_child_shares_with_its_parent_goes_back_to_huge_pages),
+    CASE(memory_without_code_stays_as_it_is),
+    CASE(a_file_that_is_shared_stays_shared),
+};
+
+int main(int argc, char **argv)
+{
+    return sm_run_fork_tests(cases, sizeof cases / sizeof *cases, argc, argv);
+}
