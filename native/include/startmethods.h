@@ -369,7 +369,7 @@ SM_API int32_t sm_fork_let_go(void);
 SM_API int32_t sm_fork_hold_until(int32_t descriptor, int32_t patience_ms);
 
 // Parks every thread for a moment and puts the runtime's code memory on huge pages, in one mapping: for who forks again and again, without W^X. Once that is done, only what
-// has come off huge pages since goes back there, and nobody is parked. Returns the bytes on huge pages, or -errno.
+// has come off huge pages since goes back there, and nobody is parked; -EAGAIN: not all of it could, try again soon. Returns the bytes on huge pages, or -errno.
 SM_API int64_t sm_fork_consolidate(void);
 
 // Parks every thread for a moment and tells what each is doing. Returns their number (at most capacity are written).

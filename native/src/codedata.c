@@ -14,7 +14,7 @@
 
 enum { MOST_RANGES = 1024 };
 typedef struct { const char *start; uint64_t offset, end; } private_range;
-static private_range made_private[MOST_RANGES];
+SM_TABLE static private_range made_private[MOST_RANGES];
 static int range_count;
 
 static uint64_t end_of(const sm_mapping *mapping)

@@ -51,7 +51,7 @@ int sm__is_code(const sm_mapping *mapping)
 
 static int copy_extent(off_t from, off_t end)
 {
-    static char block[65536];
+    SM_TABLE static char block[65536];
     for (off_t source = from, target = from; source < end;) {
         long copied = syscall(SYS_copy_file_range, old_file, &source, new_file, &target, (size_t)(end - source), 0);
         if (copied > 0)

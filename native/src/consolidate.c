@@ -16,7 +16,7 @@
 
 enum { PAGE = 4096, HUGE_PAGE = 2 << 20, LONGEST_GAP = HUGE_PAGE, LEAST_MAPPINGS = 16 };
 
-enum { MOST_PIECES = 8 };
+enum { MOST_PIECES = 8, EVERYTHING = PROT_READ | PROT_WRITE | PROT_EXEC };
 static sm_range pieces[MOST_PIECES];
 static int piece_count;
 
@@ -114,17 +114,28 @@ static int64_t end(replacement *exchange, int rights, int error)
         error = -errno;
     syscall(SYS_munmap, exchange->room, exchange->room_size);
     if (error == 0 && piece_count < MOST_PIECES)
-        pieces[piece_count++] = (sm_range){ huge_up(exchange->old), huge_down(exchange->old + exchange->size) };
+        pieces[piece_count++] = (sm_range){ exchange->old, exchange->old + exchange->size };
     return error < 0 ? error : stop - start;
+}
+
+// What the runtime has reserved behind it and not used yet belongs to it, up to the next huge page: its heaps grow there.
+static char *end_with_reserve(const sm_mapping *last)
+{
+    const sm_mapping *next = last + 1, *behind = &sm__mappings[sm__mapping_count];
+    char *wanted = huge_up(last->end), *reserved = last->end;
+    for (; next < behind && next->start == reserved && reserved < wanted && !next->inode && !next->shared && !next->read && !next->write && !next->execute; next++)
+        reserved = next->end;
+    return reserved < wanted ? last->end : wanted;
 }
 
 static int64_t exchange_all(const sm_mapping *first, const sm_mapping *last)
 {
     replacement exchange;
-    if (huge_up(first->start) >= huge_down(last->end))
+    char *stop = end_with_reserve(last);
+    if (huge_up(first->start) >= huge_down(stop))
         return 0;
-    int error = begin(&exchange, first->start, (size_t)(last->end - first->start));
-    return error < 0 ? error : end(&exchange, PROT_READ | PROT_WRITE | PROT_EXEC, copy_all(exchange.new, first, last));
+    int error = begin(&exchange, first->start, (size_t)(stop - first->start));
+    return error < 0 ? error : end(&exchange, EVERYTHING, copy_all(exchange.new, first, last));
 }
 
 // The code of the runtime itself: as much of it as is whole huge pages. It may not be written afterwards either.
@@ -150,11 +161,33 @@ static int64_t consolidate_from(int *index)
     return has_code && last - first >= LEAST_MAPPINGS ? exchange_all(&sm__mappings[first], &sm__mappings[last]) : 0;
 }
 
+static int is_read_only(const sm_mapping *mapping)
+{
+    return mapping->read && !mapping->write && !mapping->execute && !mapping->shared;
+}
+
+static int is_of_same_piece(const sm_mapping *one, const sm_mapping *next)
+{
+    return one->end == next->start && one->inode == next->inode && one->device == next->device && one->end - one->start + (int64_t)one->offset == (int64_t)next->offset;
+}
+
+// The headers and constants of a native library lie before and behind its code, in the file as in memory: with the same rights all three are one mapping. What the loader has relocated lies elsewhere in the file.
+static void merge_library(const sm_mapping *text)
+{
+    if (text > sm__mappings && is_read_only(text - 1) && is_of_same_piece(text - 1, text))
+        syscall(SYS_mprotect, text[-1].start, text[-1].end - text[-1].start, PROT_READ | PROT_EXEC);
+    if (text + 1 < &sm__mappings[sm__mapping_count] && is_read_only(text + 1) && is_of_same_piece(text, text + 1))
+        syscall(SYS_mprotect, text[1].start, text[1].end - text[1].start, PROT_READ | PROT_EXEC);
+}
+
 int64_t sm__consolidate(void)
 {
     int count = sm__read_ranges();
     if (count < 0)
         return count;
+    for (int i = 0; i < sm__mapping_count; i++)
+        if (sm__mappings[i].inode && sm__mappings[i].execute && !sm__mappings[i].write && !sm__mappings[i].shared && !is_image(&sm__mappings[i]))
+            merge_library(&sm__mappings[i]);
     int64_t huge = exchange_text(&sm__engine.core_text);
     for (int i = 0; huge >= 0 && i < sm__mapping_count;) {
         if (!is_code(&sm__mappings[i]) && !is_image(&sm__mappings[i])) {
@@ -167,9 +200,24 @@ int64_t sm__consolidate(void)
     return huge;
 }
 
-// What has been written to since, while a child lived that shared it, is on small pages again. No thread minds this.
-void sm__consolidate_again(void)
+// What the runtime has begun to use since has its own rights, and is a mapping of its own; but memory that may not be touched may be somebody's guard by now.
+static void merge_again(const sm_range *piece)
 {
+    for (int i = 0; i < sm__mapping_count; i++) {
+        const sm_mapping *mapping = &sm__mappings[i];
+        if (piece->start <= mapping->start && mapping->end <= piece->end && !mapping->inode && !mapping->shared && mapping->write && !mapping->execute)
+            syscall(SYS_mprotect, mapping->start, mapping->end - mapping->start, EVERYTHING);
+    }
+}
+
+// And what has been written to, while a child lived that shared it, is on small pages again. No thread minds this. -EAGAIN: not all could be moved, as where a child is just ending that shares it.
+int sm__consolidate_again(void)
+{
+    int error = piece_count > 0 ? sm__read_ranges() : 0;
+    for (int i = 0; i < piece_count && error >= 0; i++)
+        merge_again(&pieces[i]);
     for (int i = 0; i < piece_count; i++)
-        collapse(pieces[i].start, pieces[i].end);
+        for (char *block = huge_up(pieces[i].start); block + HUGE_PAGE <= pieces[i].end; block += HUGE_PAGE)
+            error = collapse(block, block + HUGE_PAGE) == 0 ? error : -EAGAIN;
+    return error < 0 ? error : 0;
 }

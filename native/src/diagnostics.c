@@ -10,7 +10,7 @@ enum { LONGEST_NAME = 256, MOST_NAMES = 8, WANTED_NAMES = 3, WINDOW = 65536 };
 static const int64_t most_searched = 256 << 20;
 
 typedef struct { char *place; int length; char text[LONGEST_NAME]; } noted_name;
-static noted_name names[MOST_NAMES];
+SM_TABLE static noted_name names[MOST_NAMES];
 static int name_count;
 
 // "PID-KEY" and one of the ends, with its terminating zero: how long; else 0.
@@ -70,7 +70,7 @@ static void search_window(const char *window, size_t size, const char *base, int
 
 static void search(const sm_mapping *mapping, int process)
 {
-    static char window[WINDOW];
+    SM_TABLE static char window[WINDOW];
     for (char *at = mapping->start; at < mapping->end && name_count < WANTED_NAMES; at += WINDOW - 2 * LONGEST_NAME) {
         size_t size = (size_t)(mapping->end - at) < WINDOW ? (size_t)(mapping->end - at) : WINDOW;
         if (sm__peek(at, window, size))

@@ -22,7 +22,7 @@ static sm_slot *caretaker;
 // Who a thread is, to the kernel: each has a copy of its own.
 typedef struct { uint32_t users[3], groups[3]; int count; } identity;
 static identity common;
-static uint32_t common_groups[65536];
+SM_TABLE static uint32_t common_groups[65536];
 
 static int is_optimizer(const sm_slot *slot)
 {

@@ -191,7 +191,7 @@ int sm__note_places(void);
 
 // consolidate.c: the runtime's code memory in one piece
 int64_t sm__consolidate(void);
-void sm__consolidate_again(void);
+int sm__consolidate_again(void);
 
 // clean.c: pages that a fork need not know of
 void sm__clean(const sm_run *run);
@@ -219,6 +219,9 @@ void sm__number(sm_text *text, int64_t number);
 const char *sm__syscall_name(int number);
 int64_t sm__parse(const char **text, int base);
 int sm__read_file(const char *path, char *buffer, int size);
+
+// Large, and of no interest to a child: behind all that is small, of which each page that a child writes to becomes its own.
+#define SM_TABLE __attribute__((section(".lbss")))
 
 #define SM_UNSANITIZED __attribute__((no_sanitize("address", "undefined")))
 

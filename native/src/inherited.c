@@ -71,7 +71,7 @@ static int replace_pipe_end(const pipe_copy *pipe, int descriptor, ino_t inode)
 // A new epoll set under the same number, with those members of the old one that wake the thread that waits on it.
 static int empty_epoll(int descriptor)
 {
-    static char list[65536];
+    SM_TABLE static char list[65536];
     char path[40];
     struct stat state;
     path_of(path, sizeof path, "/proc/self/fdinfo/", descriptor);
@@ -193,7 +193,7 @@ static int own_counted(pass *p)
 
 static int own_listed(pass *p)
 {
-    static _Alignas(8) char buffer[32768];
+    SM_TABLE static _Alignas(8) char buffer[32768];
     int folder = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), error = folder < 0 ? -errno : 0;
     for (long got; error == 0 && (got = syscall(SYS_getdents64, folder, buffer, sizeof buffer)) > 0;) {
         for (long at = 0; at < got && error == 0;) {

@@ -233,7 +233,7 @@ static void search_mapping(search_state *state, const sm_mapping *mapping, sm_pa
 
 static uint32_t search(const sm_run *run)
 {
-    static sm_pages pages;
+    SM_TABLE static sm_pages pages;
     search_state state = { .run = run };
     build_filter(run);
     sm__open_pages(&pages);

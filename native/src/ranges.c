@@ -6,7 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 
-sm_mapping sm__mappings[SM_MAX_RANGES];
+SM_TABLE sm_mapping sm__mappings[SM_MAX_RANGES];
 int sm__mapping_count;
 
 // One mapping, asked for by an address, as <linux/fs.h> has it since Linux 6.11.
@@ -82,7 +82,7 @@ static void add_line(const char *line)
 
 static int read_lines(int file)
 {
-    static char buffer[65536 + 1];
+    SM_TABLE static char buffer[65536 + 1];
     int used = 0;
     sm__mapping_count = 0;
     for (ssize_t got; (got = read(file, buffer + used, sizeof buffer - 1 - (size_t)used)) > 0;) {

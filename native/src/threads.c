@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-sm_slot sm__slots[SM_MAX_THREADS];
+SM_TABLE sm_slot sm__slots[SM_MAX_THREADS];
 int sm__slot_count;
 
 sm_slot *sm__slot_of(int tid)
@@ -37,7 +37,7 @@ static void add_slot(int tid)
 // Adds every task that has no slot yet; returns how many, or -errno.
 int sm__list_new_tasks(int self)
 {
-    static _Alignas(8) char buffer[32768];
+    SM_TABLE static _Alignas(8) char buffer[32768];
     int folder = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC), added = 0;
     if (folder < 0)
         return -errno;

@@ -111,10 +111,15 @@ int64_t sm_fork_consolidate(void)
     static int64_t huge = -EAGAIN;                   // not tried yet
     const sm_fork_options options = { .size = sizeof options };
     if (huge == -EAGAIN)
-        huge = with_all_parked(&options, consolidate, NULL);
-    else
-        sm__consolidate_again();
-    return huge;
+        return huge = with_all_parked(&options, consolidate, NULL);
+    sm_run run;
+    sm_fork_result unused = { .size = sizeof unused };
+    int outcome = sm__begin(&run, &options, &unused);
+    if (outcome < 0)
+        return outcome;
+    outcome = sm__consolidate_again();
+    sm__give_turn();
+    return outcome < 0 ? outcome : huge;
 }
 
 static int64_t hold(sm_run *run, void *unused)

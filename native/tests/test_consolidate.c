@@ -1,8 +1,6 @@
 // The runtime's code memory as a server has it, without W^X: heaps and images in a row, in many mappings, with gaps between them.
 #include "fork_test.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sys/mman.h>
 
 enum { PAGE = 4096, PIECES = 600, PIECE = 4 * PAGE, IMAGE = 8 * PAGE, IMAGE_PIECE = 100, SIZE = PIECES * PIECE, EVERYTHING = PROT_READ | PROT_WRITE | PROT_EXEC };

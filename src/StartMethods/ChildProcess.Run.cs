@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using StartMethods.Channels;
 
 namespace StartMethods;
 
@@ -90,13 +91,32 @@ public partial class ChildProcess
 
     private static Task RunToEndAsync(ChildJob job, ChildOptions? options, CancellationToken cancellationToken) => RunToEndAsync<object?>(job, options, cancellationToken);
 
-    private static async Task<TResult> RunToEndAsync<TResult>(ChildJob job, ChildOptions? options, CancellationToken cancellationToken)
+    // No async method: that would go on, after each wait, on a thread of the pool, only to wake the one that blocks on its task.
+    private static Task<TResult> RunToEndAsync<TResult>(ChildJob job, ChildOptions? options, CancellationToken cancellationToken)
     {
-        cancellationToken.ThrowIfCancellationRequested();
-        ChildProcess<TResult> child = new(job.Awaited(), options);
-        using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(static (state, token) => ((ChildProcess)state!).CancelBy(token), child);
-        // Which never fails, and comes last: to wait for the answer too would only be one more thread that is woken.
-        await child.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
-        return await child.Result.ConfigureAwait(false);
+        if (cancellationToken.IsCancellationRequested)
+            return Task.FromCanceled<TResult>(cancellationToken);
+        try
+        {
+            return EndOf(new ChildProcess<TResult>(job.Awaited(), options), cancellationToken);
+        }
+        catch (Exception e)
+        {
+            return FailedTask.Of<TResult>(e);
+        }
+    }
+
+    private static Task<TResult> EndOf<TResult>(ChildProcess<TResult> child, CancellationToken cancellationToken)
+    {
+        TaskCompletionSource<TResult> end = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(static (state, token) => ((ChildProcess)state!).CancelBy(token), child);
+        Task<TResult> result = child.Result;
+        // Which never fails, and comes after the answer.
+        child.WaitForExitAsync(CancellationToken.None).ContinueWith(_ =>
+        {
+            registration.Unregister();
+            result.ContinueWith(end.SetFromTask, CancellationToken.None, TaskContinuationOptions.None, CompletingThread.Scheduler);
+        }, CancellationToken.None, TaskContinuationOptions.None, CompletingThread.Scheduler);
+        return end.Task;
     }
 }

@@ -16,7 +16,7 @@ internal sealed class ServerLoop
     private readonly nint _birth;
     private readonly FileDescriptor[] _kept; // the child's socket, and the server's
     private uint _forks;
-    private bool _isChild, _isRehearsal;
+    private bool _isChild, _isRehearsal, _isUntidy;
 
     private ServerLoop(MessageSocket requests, nint birth = 0)
     {
@@ -161,28 +161,32 @@ internal sealed class ServerLoop
         using FileDescriptor? pidfd = fork.Pidfd is { IsInvalid: false } valid ? valid : null;
         ForkedMessage answer = new(request.Id, fork.ProcessId, pidfd is null ? -1 : 0);
         _requests.Send(_message.AsSpan(0, ServerMessages.Write(_message, answer)), pidfd?.Number ?? -1, wait: true);
-        if (++_forks % ForksBetweenCollections == 0)
-            TidyUp();
+        TidyUp();
         return null;
     }
 
-    private const uint ForksBetweenCollections = 4096;
+    private const uint ForksBetweenCollections = 4096, ForksBetweenTries = 16;
 
     // Two pipes of the runtime's and what stands for sockets are made before old ones are closed; directory and standard descriptors come over the channel. A few for the runtime.
     private const int ChildNeeds = 10;
 
-    // By itself, the runtime lets megabytes of what was needed for a fork lie there, for each later one to copy.
-    private static void TidyUp()
+    private void TidyUp()
     {
-        GC.Collect(0);
-        _ = Native.ForkConsolidate();
+        _forks++;
+        if (_forks % ForksBetweenCollections == 0)
+            ServerWarmUp.CollectYoungest();
+        else if (!_isUntidy || _forks % ForksBetweenTries != 0)
+            return;
+        Consolidate();
     }
+
+    private void Consolidate() => _isUntidy = Native.ForkConsolidate() == -TryAgain;
 
     // The runtime's threads have nothing to do in a server that waits. One of them would find something: the one that optimizes code has each method that was called count its calls, once none has been
     // called for the first time for 0.1 s; and each child would write to those counters, which are pages of its own then.
-    private static void Hold()
+    private void Hold()
     {
-        _ = Native.ForkConsolidate();
+        Consolidate();
         if (LeftThreads.None)
             _ = Native.ForkHold();
     }
@@ -190,7 +194,7 @@ internal sealed class ServerLoop
     // How long the server's threads stay parked when no request comes and one of them has timers or sockets to look after, in milliseconds.
     private const int Patience = 50;
 
-    private const int TooManyOpen = 24, NotPermitted = 1, Damaged = 71;
+    private const int TooManyOpen = 24, NotPermitted = 1, Damaged = 71, TryAgain = 11;
 
     private void Refuse(uint id, int errorNumber, string reason) =>
         _requests.Send(_message.AsSpan(0, ServerMessages.Write(_message, new RefusedMessage(id, errorNumber, reason))), -1, wait: true);

@@ -37,7 +37,7 @@ internal sealed class PoolCall<TResult>(PoolCore core, Delegate body) : PoolTask
     internal override void SetException(Exception error)
     {
         Leave();
-        _result.TrySetFromTask(ThrowAsync(error));
+        _result.TrySetFromTask(FailedTask.Of<TResult>(error));
     }
 
     private void Finish(WorkerAnswer answer)
@@ -50,7 +50,7 @@ internal sealed class PoolCall<TResult>(PoolCore core, Delegate body) : PoolTask
             }
             catch (Exception e)
             {
-                _result.TrySetFromTask(ThrowAsync(e));
+                _result.TrySetFromTask(FailedTask.Of<TResult>(e));
             }
         }
     }
@@ -59,13 +59,5 @@ internal sealed class PoolCall<TResult>(PoolCore core, Delegate body) : PoolTask
     {
         _registration.Unregister(); // never Dispose: that would wait for a callback that waits for the pool's lock
         core.LeaveQueue();
-    }
-
-    // A task that failed as an async method fails: cancelled where the exception says so, and with that very exception.
-    private static async Task<TResult> ThrowAsync(Exception error)
-    {
-        await Task.CompletedTask.ConfigureAwait(false);
-        System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(error);
-        return default!;
     }
 }
