@@ -38,11 +38,13 @@ internal sealed class ForkServerBenchmarks : BenchmarkGroup
         var server = new ForkServer(new ForkServerOptions { SpareChildren = 4 });
         server.StartAsync().GetAwaiter().GetResult();
         using var pipes = ReferenceProgram.C("ipc", "pipe", "0", "1");
+        using var rested = ReferenceProgram.C("ipc", "pipe", "0", "1", $"{RestMilliseconds}");
         yield return new Comparison
         {
             Name = "fork server with spare children: request → result",
             Subject = new Contender("ChildProcess.Start, 4 spare children", count => FromSpare(server, count)),
             Reference = pipes?.As("C pipes, round trip on two CPUs"),
+            Others = [rested?.As($"the same after {RestMilliseconds} ms of rest, as a spare child has them")],
             Floor = 2,
             Goal = 1.3,
         };
@@ -135,9 +137,11 @@ internal sealed class ForkServerBenchmarks : BenchmarkGroup
         return Stopwatch.GetElapsedTime(start, begun).TotalMicroseconds;
     });
 
+    private const int RestMilliseconds = 10;
+
     private static double[] FromSpare(ForkServer server, int count) => Measure(count, () =>
     {
-        Thread.Sleep(10); // so that there is one: how fast they are made is another question
+        Thread.Sleep(RestMilliseconds); // so that there is one: how fast they are made is another question
         long start = Stopwatch.GetTimestamp();
         ChildProcess<int> child = ChildProcess.Start(static () => 42, On(server));
         child.Result.GetAwaiter().GetResult();

@@ -1,5 +1,5 @@
-// Reference: what the channel between two processes can do. usage: ipc pipe [cpu cpu] | arena [MB] | tasks
-// pipe: round trip of 16 bytes over two pipes, each side pinned to its CPU, in us. arena: GB/s through a shared mapping that is
+// Reference: what the channel between two processes can do. usage: ipc pipe [cpu cpu [ms]] | arena [MB] | tasks
+// pipe: round trip of 16 bytes over two pipes, each side pinned to its CPU, in us; with a rest of so many milliseconds before each. arena: GB/s through a shared mapping that is
 // written once and read in place, from the request to the reply. tasks: 16-byte echoes per second, two workers, 32 a write, 64 in flight.
 #include "reference.h"
 #include <poll.h>
@@ -29,9 +29,13 @@ static pid_t worker(void)
     return pid;
 }
 
+static struct timespec rest;
+
 static double round_trip(void)
 {
     char message[16] = "request";
+    if (rest.tv_nsec > 0)
+        nanosleep(&rest, NULL);
     double begin = now_us();
     if (write(to_worker[1], message, sizeof message) != sizeof message || read(from_worker[0], message, sizeof message) != sizeof message)
         fail("round trip");
@@ -139,5 +143,6 @@ int main(int argc, char **argv)
     }
     pipe_worker((int)argument(argc, argv, 3, sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 1 : 0));
     pin_to((int)argument(argc, argv, 2, 0));
+    rest.tv_nsec = argument(argc, argv, 4, 0) * 1000000;
     return serve(round_trip);
 }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using StartMethods.Diagnostics;
 using StartMethods.Interop;
 using StartMethods.Threads;
 
@@ -42,7 +43,7 @@ internal sealed class Reactor
         }
     }
 
-    /// <summary>A callback threw. The reactor goes on; the exception is a bug of the library that must be seen. Raised on the reactor thread.</summary>
+    /// <summary>A callback threw. The reactor goes on; the exception is a bug of the library that must be seen: where nobody listens, on standard error. Raised on the reactor thread.</summary>
     internal static event Action<Exception>? CallbackFailed;
 
     /// <summary>How many descriptors are being watched.</summary>
@@ -161,7 +162,11 @@ internal sealed class Reactor
         }
         catch (Exception e)
         {
-            CallbackFailed?.Invoke(e);
+            LibraryEventSource.Log.CallbackFailed(e.ToString());
+            if (CallbackFailed is { } listener)
+                listener(e);
+            else
+                Console.Error.WriteLine($"StartMethods: a callback of the library's own thread threw, which is a bug of the library; it goes on: {e}");
         }
         lock (_gate)
         {

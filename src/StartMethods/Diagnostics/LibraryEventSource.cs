@@ -25,6 +25,10 @@ internal sealed class LibraryEventSource : EventSource
     [Event(4, Level = EventLevel.Informational, Message = "Fork canary: '{0}' after {1} µs")]
     internal void CanaryEnded(string wrong, long microseconds) => WriteEvent(4, wrong, microseconds);
 
+    /// <summary>A callback of the library's own thread threw: a bug of the library.</summary>
+    [Event(5, Level = EventLevel.Error, Message = "A callback of the reactor threw: {0}")]
+    internal void CallbackFailed(string error) => WriteEvent(5, error);
+
     [Event(10, Level = EventLevel.Informational, Message = "Pool {0} started worker {1} (process {2})")]
     internal void WorkerStarted(string pool, string worker, int processId) => WriteEvent(10, pool, worker, processId);
 
