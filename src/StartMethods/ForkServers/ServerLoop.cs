@@ -184,10 +184,11 @@ internal sealed class ServerLoop
 
     // The runtime's threads have nothing to do in a server that waits. One of them would find something: the one that optimizes code has each method that was called count its calls, once none has been
     // called for the first time for 0.1 s; and each child would write to those counters, which are pages of its own then.
+    // Not where there are hooks: those that run before a fork may wait for a task or a finalizer.
     private void Hold()
     {
         Consolidate();
-        if (LeftThreads.None)
+        if (LeftThreads.None && AtFork.Count == 0)
             _ = Native.ForkHold();
     }
 

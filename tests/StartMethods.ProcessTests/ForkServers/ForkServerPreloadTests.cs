@@ -169,6 +169,22 @@ public class ForkServerPreloadTests : IsolatedProcessTest
     }
 
     [Test]
+    public async Task A_before_hook_may_wait_for_a_task_and_a_finalizer()
+    {
+        await using ForkServer server = new(new ForkServerOptions
+        {
+            Preload = static () => AtFork.Register(before: static () =>
+            {
+                s_before += Task.Run(static () => 1).Result;
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+            }),
+        });
+        for (int i = 1; i <= 3; i++) // the server learns a function after the first
+            Assert.That(await ChildProcess.RunAsync(static () => s_before, On(server), Limit), Is.EqualTo(i));
+    }
+
+    [Test]
     public async Task A_before_hook_that_throws_refuses_that_start_and_the_server_goes_on()
     {
         await using ForkServer server = new(new ForkServerOptions
