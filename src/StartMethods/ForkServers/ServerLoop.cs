@@ -1,6 +1,7 @@
 using StartMethods.Bootstrap;
 using StartMethods.Channels;
 using StartMethods.Interop;
+using StartMethods.Threads;
 
 namespace StartMethods.ForkServers;
 
@@ -16,7 +17,7 @@ internal sealed class ServerLoop
     private readonly nint _birth;
     private readonly FileDescriptor[] _kept; // the child's socket, and the server's
     private uint _forks;
-    private bool _isChild, _isRehearsal, _isUntidy;
+    private bool _isChild, _isRehearsal, _isUntidy, _poolRests;
 
     private ServerLoop(MessageSocket requests, nint birth = 0)
     {
@@ -72,9 +73,11 @@ internal sealed class ServerLoop
     {
         while (true)
         {
-            _ = Native.ForkHoldUntil(_requests.Handle.Number, Patience);
+            bool held = Native.ForkHoldUntil(_requests.Handle.Number, Patience) != 0;
             ReceivedDescriptors received = default;
             int size = _requests.Receive(_message, ref received, wait: true);
+            if (!held)
+                _poolRests = DoesPoolRest();
             if (size == 0)
                 return null;
             if (Answer(_message.AsSpan(0, size), received) is { } child)
@@ -143,7 +146,7 @@ internal sealed class ServerLoop
         }
         nint birth = _isRehearsal ? 0 : BirthNote.Expect(_birth, request.Id);
         _kept[0] = socket;
-        ServerFork fork = ServerFork.Now(asSibling: true, _isRehearsal, holds: hooks.Length == 0, isDormant: !request.IsSpare, birth, _kept);
+        ServerFork fork = ServerFork.Now(asSibling: true, _isRehearsal, holds: hooks.Length == 0 && _poolRests, isDormant: !request.IsSpare, birth, _kept);
         if (fork.IsChild)
         {
             _isChild = true;
@@ -188,11 +191,16 @@ internal sealed class ServerLoop
     private void Hold()
     {
         Consolidate();
-        if (LeftThreads.None && AtFork.Count == 0)
+        _poolRests = DoesPoolRest();
+        if (LeftThreads.None && AtFork.Count == 0 && _poolRests)
             _ = Native.ForkHold();
     }
 
-    // How long the server's threads stay parked when no request comes and one of them has timers or sockets to look after, in milliseconds.
+    // A worker of the pool that sleeps or reads in the midst of a task of the preload's is parked like one that has nothing to do, and would stay where it is. The pool is asked
+    // only when its workers have been free since: asking allocates.
+    private static bool DoesPoolRest() => ThreadPool.ThreadCount == 0 || PoolActivity.BusyWorkers() == 0;
+
+    // How long the server's threads stay parked when no request comes and one of them has timers, sockets, files or handles to look after, in milliseconds.
     private const int Patience = 50;
 
     private const int TooManyOpen = 24, NotPermitted = 1, Damaged = 71, TryAgain = 11;
