@@ -88,8 +88,10 @@ static int waits_for_others(const sm_slot *slot)
         return !slot->managed || is_called(slot, ".NET Finalizer") || is_called(slot, ".NET Tiered");
     case SM_THREAD_POOL: case SM_THREAD_GATE:
         return !is_called(slot, ".NET TP Wait");
+    case SM_THREAD_LIBRARY:                          // the one that listens in a child; the others wait for children and programs, which a preload may have started
+        return !slot->managed || is_called(slot, "StartMethods Ch");
     }
-    return slot->kind == SM_THREAD_LIBRARY;
+    return 0;
 }
 
 void sm__hold_or_release(const sm_run *run)

@@ -148,7 +148,7 @@ public class ForkServerPreloadTests : IsolatedProcessTest
     }
 
     // Of each thing that may go on in a server without a thread of the application's own: its threads are held while it waits, but not so.
-    [TestCase(nameof(LeaveSleepingTask)), TestCase(nameof(LeaveTimer)), TestCase(nameof(LeaveAsynchronousLoop)), TestCase(nameof(LeaveRegisteredWait)), TestCase(nameof(LeaveFileWatcher))]
+    [TestCase(nameof(LeaveSleepingTask)), TestCase(nameof(LeaveTimer)), TestCase(nameof(LeaveAsynchronousLoop)), TestCase(nameof(LeaveRegisteredWait)), TestCase(nameof(LeaveFileWatcher)), TestCase(nameof(LeaveProgram))]
     public async Task What_the_preload_left_to_be_done_is_done_in_an_idle_server(string left)
     {
         string folder = Directory.CreateTempSubdirectory().FullName;
@@ -182,6 +182,8 @@ public class ForkServerPreloadTests : IsolatedProcessTest
 
     private static void LeaveRegisteredWait(string folder) =>
         s_kept = ThreadPool.RegisterWaitForSingleObject(new ManualResetEvent(false), static (_, _) => s_loaded = 1, null, 300, executeOnlyOnce: true);
+
+    private static void LeaveProgram(string folder) => s_kept = SpawnedProcess.RunAsync("sleep", ["0.3"]).ContinueWith(static _ => s_loaded = 1, TaskScheduler.Default);
 
     private static void LeaveFileWatcher(string folder)
     {
