@@ -90,6 +90,7 @@ static int collapse(char *start, char *stop)
 // New memory for what is at an address. It lies in a huge page as the old one does: only so huge pages can be moved.
 typedef struct { char *room, *new, *old; size_t size, room_size; } replacement;
 
+// On huge pages before there is anything in it: where a memory cgroup has no room for one, the kernel says so, but for a small page it kills somebody. It makes a huge page only of what is there: a byte.
 static int begin(replacement *exchange, char *old, size_t size)
 {
     exchange->size = size;
@@ -99,15 +100,18 @@ static int begin(replacement *exchange, char *old, size_t size)
     if (exchange->room == MAP_FAILED)
         return -errno;
     exchange->new = exchange->room + (((uintptr_t)old - (uintptr_t)exchange->room) & (HUGE_PAGE - 1));
-    return 0;
+    char *start = huge_up(exchange->new), *stop = huge_down(exchange->new + size);
+    for (char *page = start; page < stop; page += HUGE_PAGE)
+        *(volatile char *)page = 0;
+    int error = collapse(start, stop);
+    if (error < 0)
+        syscall(SYS_munmap, exchange->room, exchange->room_size);
+    return error;
 }
 
-// Returns the bytes on huge pages; where none are to be had, or the copy failed, all is as it was.
+// Returns the bytes on huge pages; where it could not be copied, all is as it was.
 static int64_t end(replacement *exchange, int rights, int error)
 {
-    char *start = huge_up(exchange->new), *stop = huge_down(exchange->new + exchange->size);
-    if (error == 0)
-        error = collapse(start, stop);
     if (error == 0 && syscall(SYS_mprotect, exchange->new, exchange->size, rights) != 0)
         error = -errno;
     if (error == 0 && syscall(SYS_mremap, exchange->new, exchange->size, exchange->size, MREMAP_MAYMOVE | MREMAP_FIXED, exchange->old) == -1)
@@ -115,7 +119,7 @@ static int64_t end(replacement *exchange, int rights, int error)
     syscall(SYS_munmap, exchange->room, exchange->room_size);
     if (error == 0 && piece_count < MOST_PIECES)
         pieces[piece_count++] = (sm_range){ exchange->old, exchange->old + exchange->size };
-    return error < 0 ? error : stop - start;
+    return error < 0 ? error : huge_down(exchange->new + exchange->size) - huge_up(exchange->new);
 }
 
 // What the runtime has reserved behind it and not used yet belongs to it, up to the next huge page: its heaps grow there.

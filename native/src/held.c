@@ -74,10 +74,24 @@ int sm__note_places(void)
     return rest && count < MOST_KNOWN;
 }
 
-// What these do, the thread that forks brings about: nothing, while it waits. A timer's thread and one that looks after sockets are brought to work by time and by others.
-static int waits_for_others(int kind)
+static int is_called(const sm_slot *slot, const char *name)
 {
-    return kind == SM_THREAD_RUNTIME || kind == SM_THREAD_LIBRARY || kind == SM_THREAD_POOL || kind == SM_THREAD_GATE;
+    return strncmp(slot->name, name, strlen(name)) == 0;
+}
+
+// What these do, the thread that forks brings about: nothing, while it waits. A timer's thread, one that looks after sockets, files or handles, and whichever else the framework makes of its own accord
+// are brought to work by time and by others.
+static int waits_for_others(const sm_slot *slot)
+{
+    switch (slot->kind) {
+    case SM_THREAD_RUNTIME:
+        return !slot->managed || is_called(slot, ".NET Finalizer") || is_called(slot, ".NET Tiered");
+    case SM_THREAD_POOL: case SM_THREAD_GATE:
+        return !is_called(slot, ".NET TP Wait");
+    case SM_THREAD_LIBRARY:                          // the one that listens in a child; the others wait for children and programs, which a preload may have started
+        return !slot->managed || is_called(slot, "StartMethods Ch");
+    }
+    return 0;
 }
 
 void sm__hold_or_release(const sm_run *run)
@@ -89,7 +103,7 @@ void sm__hold_or_release(const sm_run *run)
         has_work = 0;
         for (int i = 0; i < sm__slot_count; i++) {
             held += atomic_load(&sm__slots[i].state) == SM_SLOT_PARKED;
-            has_work |= !waits_for_others(sm__slots[i].kind);
+            has_work |= !waits_for_others(&sm__slots[i]);
         }
         threads = run->result->threads;
     }

@@ -1,7 +1,10 @@
 // The runtime's code memory as a server has it, without W^X: heaps and images in a row, in many mappings, with gaps between them.
 #include "fork_test.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 enum { PAGE = 4096, PIECES = 600, PIECE = 4 * PAGE, IMAGE = 8 * PAGE, IMAGE_PIECE = 100, SIZE = PIECES * PIECE, EVERYTHING = PROT_READ | PROT_WRITE | PROT_EXEC };
 
@@ -179,11 +182,56 @@ static void a_file_that_is_shared_stays_shared(void)
     CHECK_EQUAL('x', place[2]);
 }
 
+static int put(const char *folder, const char *name, long number)
+{
+    char path[256], text[32];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    int file = open(path, O_WRONLY | O_CLOEXEC), length = snprintf(text, sizeof text, "%ld", number);
+    int written = file >= 0 && write(file, text, (size_t)length) == length;
+    if (file >= 0)
+        close(file);
+    return written;
+}
+
+// A memory cgroup with less room than the copy takes, for a process that has its own memory elsewhere. 0: none can be made here.
+static int limit_memory(const char *folder, const char *limit, int process, long bytes)
+{
+    return mkdir(folder, 0700) == 0 && put(folder, limit, bytes) && put(folder, "cgroup.procs", process);
+}
+
+static void where_a_memory_cgroup_has_no_room_nobody_is_killed(void)
+{
+    enum { TOO_LITTLE = 3 << 20 };
+    char old[128], new[128], byte;
+    int go[2];
+    set_up();
+    make_code_memory(EVERYTHING);
+    snprintf(old, sizeof old, "/sys/fs/cgroup/memory/consolidate-%d", (int)getpid());
+    snprintf(new, sizeof new, "/sys/fs/cgroup/consolidate-%d", (int)getpid());
+    CHECK_EQUAL(0, pipe(go));
+    int pid = do_fork(SM_FORK_REVIVE_ALL, 2000000);
+    if (pid == 0) {
+        CHECK_EQUAL(1, read(go[0], &byte, 1));
+        int64_t huge = byte == 'x' ? sm_fork_consolidate() : -ENOMEM;
+        _exit(huge < 0 && is_as_before() ? 0 : 1);
+    }
+    CHECK(pid > 0);
+    int limited = limit_memory(old, "memory.limit_in_bytes", pid, TOO_LITTLE) || limit_memory(new, "memory.max", pid, TOO_LITTLE);
+    if (!limited)
+        printf("no memory cgroups here\n");
+    CHECK_EQUAL(1, write(go[1], limited ? "x" : "-", 1));
+    int code = exit_code_of(pid);
+    rmdir(old);
+    rmdir(new);
+    CHECK_EQUAL(0, code);
+}
+
 static const sm_test_case cases[] = {
     CASE(code_memory_in_many_mappings_becomes_one_beside_a_thread_that_writes_to_it),
     CASE(what_a_child_shares_with_its_parent_goes_back_to_huge_pages),
     CASE(memory_without_code_stays_as_it_is),
     CASE(a_file_that_is_shared_stays_shared),
+    CASE(where_a_memory_cgroup_has_no_room_nobody_is_killed),
 };
 
 int main(int argc, char **argv)

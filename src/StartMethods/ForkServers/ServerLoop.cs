@@ -1,6 +1,7 @@
 using StartMethods.Bootstrap;
 using StartMethods.Channels;
 using StartMethods.Interop;
+using StartMethods.Threads;
 
 namespace StartMethods.ForkServers;
 
@@ -16,7 +17,7 @@ internal sealed class ServerLoop
     private readonly nint _birth;
     private readonly FileDescriptor[] _kept; // the child's socket, and the server's
     private uint _forks;
-    private bool _isChild, _isRehearsal, _isUntidy;
+    private bool _isChild, _isRehearsal, _isUntidy, _poolRests;
 
     private ServerLoop(MessageSocket requests, nint birth = 0)
     {
@@ -72,9 +73,11 @@ internal sealed class ServerLoop
     {
         while (true)
         {
-            _ = Native.ForkHoldUntil(_requests.Handle.Number, Patience);
+            bool held = Native.ForkHoldUntil(_requests.Handle.Number, Patience) != 0;
             ReceivedDescriptors received = default;
             int size = _requests.Receive(_message, ref received, wait: true);
+            if (!held)
+                _poolRests = DoesPoolRest();
             if (size == 0)
                 return null;
             if (Answer(_message.AsSpan(0, size), received) is { } child)
@@ -143,7 +146,7 @@ internal sealed class ServerLoop
         }
         nint birth = _isRehearsal ? 0 : BirthNote.Expect(_birth, request.Id);
         _kept[0] = socket;
-        ServerFork fork = ServerFork.Now(asSibling: true, _isRehearsal, holds: hooks.Length == 0, isDormant: !request.IsSpare, birth, _kept);
+        ServerFork fork = ServerFork.Now(asSibling: true, _isRehearsal, holds: hooks.Length == 0 && _poolRests, isDormant: !request.IsSpare, birth, _kept);
         if (fork.IsChild)
         {
             _isChild = true;
@@ -184,14 +187,20 @@ internal sealed class ServerLoop
 
     // The runtime's threads have nothing to do in a server that waits. One of them would find something: the one that optimizes code has each method that was called count its calls, once none has been
     // called for the first time for 0.1 s; and each child would write to those counters, which are pages of its own then.
+    // Not where there are hooks: those that run before a fork may wait for a task or a finalizer.
     private void Hold()
     {
         Consolidate();
-        if (LeftThreads.None)
+        _poolRests = DoesPoolRest();
+        if (LeftThreads.None && AtFork.Count == 0 && _poolRests)
             _ = Native.ForkHold();
     }
 
-    // How long the server's threads stay parked when no request comes and one of them has timers or sockets to look after, in milliseconds.
+    // A worker of the pool that sleeps or reads in the midst of a task of the preload's is parked like one that has nothing to do, and would stay where it is. The pool is asked
+    // only when its workers have been free since: asking allocates.
+    private static bool DoesPoolRest() => ThreadPool.ThreadCount == 0 || PoolActivity.BusyWorkers() == 0;
+
+    // How long the server's threads stay parked when no request comes and one of them has timers, sockets, files or handles to look after, in milliseconds.
     private const int Patience = 50;
 
     private const int TooManyOpen = 24, NotPermitted = 1, Damaged = 71, TryAgain = 11;

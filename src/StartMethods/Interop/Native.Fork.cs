@@ -97,7 +97,7 @@ internal static unsafe partial class Native
     [LibraryImport(Library, EntryPoint = "sm_fork_let_go")]
     internal static partial int ForkLetGo();
 
-    /// <summary>Waits until the descriptor is readable: 1. When a signal is to be handled, or one of the threads has timers or sockets to look after and nothing comes for that long, they are let go: 0.</summary>
+    /// <summary>Waits until the descriptor is readable: 1. When a signal is to be handled, or one of the threads has timers, sockets, files or handles to look after and nothing comes for that long, they are let go: 0.</summary>
     [LibraryImport(Library, EntryPoint = "sm_fork_hold_until")]
     internal static partial int ForkHoldUntil(int descriptor, int patienceMilliseconds);
 

@@ -147,6 +147,51 @@ public class ForkServerPreloadTests : IsolatedProcessTest
         Assert.That(await warned.Task.WaitAsync(Limit), Does.Contain("Idle helper"));
     }
 
+    // Of each thing that may go on in a server without a thread of the application's own: its threads are held while it waits, but not so.
+    [TestCase(nameof(LeaveSleepingTask)), TestCase(nameof(LeaveTimer)), TestCase(nameof(LeaveAsynchronousLoop)), TestCase(nameof(LeaveRegisteredWait)), TestCase(nameof(LeaveFileWatcher)), TestCase(nameof(LeaveProgram))]
+    public async Task What_the_preload_left_to_be_done_is_done_in_an_idle_server(string left)
+    {
+        string folder = Directory.CreateTempSubdirectory().FullName;
+        try
+        {
+            await using ForkServer server = new(new ForkServerOptions
+            {
+                Preload = () => typeof(ForkServerPreloadTests).GetMethod(left, System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.NonPublic)!.Invoke(null, [folder]),
+            });
+            for (int i = 0; i < 3; i++) // after which the server holds its threads, if it does
+                await ChildProcess.RunAsync(static () => s_loaded, On(server), Limit);
+            while (!Limit.IsCancellationRequested && await ChildProcess.RunAsync(static () => s_loaded, On(server), Limit) == 0)
+            {
+                await Task.Delay(500, Limit);
+                await File.WriteAllTextAsync(Path.Combine(folder, "news"), "", Limit);
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static object? s_kept;
+
+    private static void LeaveSleepingTask(string folder) => s_kept = Task.Run(static () => { Thread.Sleep(300); s_loaded = 1; });
+
+    private static void LeaveTimer(string folder) => s_kept = new Timer(static _ => s_loaded = 1, null, 300, 300);
+
+    private static void LeaveAsynchronousLoop(string folder) => s_kept = Task.Run(static async () => { await Task.Delay(300); s_loaded = 1; });
+
+    private static void LeaveRegisteredWait(string folder) =>
+        s_kept = ThreadPool.RegisterWaitForSingleObject(new ManualResetEvent(false), static (_, _) => s_loaded = 1, null, 300, executeOnlyOnce: true);
+
+    private static void LeaveProgram(string folder) => s_kept = SpawnedProcess.RunAsync("sleep", ["0.3"]).ContinueWith(static _ => s_loaded = 1, TaskScheduler.Default);
+
+    private static void LeaveFileWatcher(string folder)
+    {
+        FileSystemWatcher watcher = new(folder) { EnableRaisingEvents = true };
+        watcher.Changed += static (_, _) => s_loaded = 1;
+        s_kept = watcher;
+    }
+
     [Test]
     public async Task A_running_thread_that_the_preload_left_makes_starts_fail_by_its_name()
     {
@@ -166,6 +211,22 @@ public class ForkServerPreloadTests : IsolatedProcessTest
             Assert.That((before, inParent, inChild), Is.EqualTo((i, i - 1, 1)));
         }
         Assert.That((s_before, s_inParent, s_inChild), Is.EqualTo((0, 0, 0)), "they ran elsewhere");
+    }
+
+    [Test]
+    public async Task A_before_hook_may_wait_for_a_task_and_a_finalizer()
+    {
+        await using ForkServer server = new(new ForkServerOptions
+        {
+            Preload = static () => AtFork.Register(before: static () =>
+            {
+                s_before += Task.Run(static () => 1).Result;
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+            }),
+        });
+        for (int i = 1; i <= 3; i++) // the server learns a function after the first
+            Assert.That(await ChildProcess.RunAsync(static () => s_before, On(server), Limit), Is.EqualTo(i));
     }
 
     [Test]
