@@ -142,12 +142,20 @@ static int64_t exchange_all(const sm_mapping *first, const sm_mapping *last)
     return error < 0 ? error : end(&exchange, EVERYTHING, copy_all(exchange.new, first, last));
 }
 
-// The code of the runtime itself: as much of it as is whole huge pages. It may not be written afterwards either.
+static int is_code_only(const sm_range *range)
+{
+    for (int i = 0; i < sm__mapping_count; i++)
+        if (sm__mappings[i].start <= range->start && range->end <= sm__mappings[i].end)
+            return sm__mappings[i].read && sm__mappings[i].execute && !sm__mappings[i].write && !sm__mappings[i].shared;
+    return 0;
+}
+
+// The code of the runtime itself: as much of it as is whole huge pages. It may not be written before (a runtime may do that), nor afterwards.
 static int64_t exchange_text(const sm_range *text)
 {
     char *start = huge_up(text->start), *stop = huge_down(text->end);
     replacement exchange;
-    if (start >= stop)
+    if (start >= stop || !is_code_only(text))
         return 0;
     int error = begin(&exchange, start, (size_t)(stop - start));
     return error < 0 ? error : end(&exchange, PROT_READ | PROT_EXEC, copy(exchange.new, start, (size_t)(stop - start)));
@@ -214,14 +222,20 @@ static void merge_again(const sm_range *piece)
     }
 }
 
+// What else stands in the way stays there: a hole, for one, where code was unloaded.
+static int is_busy(int error)
+{
+    return error == -EAGAIN || error == -EBUSY;
+}
+
 // And what has been written to, while a child lived that shared it, is on small pages again. No thread minds this. -EAGAIN: not all could be moved, as where a child is just ending that shares it.
 int sm__consolidate_again(void)
 {
-    int error = piece_count > 0 ? sm__read_ranges() : 0;
+    int error = piece_count > 0 ? sm__read_ranges() : 0, busy = 0;
     for (int i = 0; i < piece_count && error >= 0; i++)
         merge_again(&pieces[i]);
     for (int i = 0; i < piece_count; i++)
         for (char *block = huge_up(pieces[i].start); block + HUGE_PAGE <= pieces[i].end; block += HUGE_PAGE)
-            error = collapse(block, block + HUGE_PAGE) == 0 ? error : -EAGAIN;
-    return error < 0 ? error : 0;
+            busy |= is_busy(collapse(block, block + HUGE_PAGE));
+    return error < 0 ? error : busy ? -EAGAIN : 0;
 }

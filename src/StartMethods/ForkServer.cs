@@ -33,7 +33,7 @@ public sealed partial class ForkServer : StartMethod, IAsyncDisposable
     private ForkServer(ForkServerOptions options, string name, bool isShared)
     {
         (_spareChildren, _startTimeout, _isShared) = (options.SpareChildren, options.StartTimeout > LongestWait ? Timeout.InfiniteTimeSpan : options.StartTimeout, isShared);
-        _firstPlan = new ServerPlan(name, options.Preload, options.PreloadAsync, [.. options.PreloadAssemblies.Select(assembly => assembly.FullName!)], options.TieredCompilation, TestsRuntime: false);
+        _firstPlan = new ServerPlan(name, options.Preload, options.PreloadAsync, [.. options.PreloadAssemblies.Select(assembly => assembly.FullName!)], options.TieredCompilation, options.HugePages, TestsRuntime: false);
     }
 
     internal static ForkServer CreateShared() => new(new ForkServerOptions(), "forkserver", isShared: true);

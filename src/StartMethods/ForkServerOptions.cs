@@ -43,6 +43,13 @@ public sealed class ForkServerOptions
     /// <remarks>The runtime's setting <c>TieredCompilation</c>, for these processes only.</remarks>
     public bool TieredCompilation { get; set; } = true;
 
+    /// <summary>
+    /// Whether the server copies the code that its children run to memory of its own, on huge pages: a child starts in two thirds of the time. It takes 26 MB, and as much again as
+    /// the assemblies are large that the preload loads, once for the server and all of its children. Without effect where there are no huge pages. Default: true.
+    /// </summary>
+    /// <remarks>Linux 6.1 and later: <c>madvise(2)</c>, <c>MADV_COLLAPSE</c>. Tools that look for code by its file (<c>perf</c>) do not find it there.</remarks>
+    public bool HugePages { get; set; } = true;
+
     /// <summary>How long the server may take to become ready, its preload included, before it is killed and the start fails; default: one minute.</summary>
     public TimeSpan StartTimeout
     {

@@ -17,7 +17,7 @@ internal sealed class ServerLoop
     private readonly nint _birth;
     private readonly FileDescriptor[] _kept; // the child's socket, and the server's
     private uint _forks;
-    private bool _isChild, _isRehearsal, _isUntidy, _poolRests;
+    private bool _isChild, _isRehearsal, _isUntidy, _poolRests, _hugePages;
 
     private ServerLoop(MessageSocket requests, nint birth = 0)
     {
@@ -52,6 +52,7 @@ internal sealed class ServerLoop
     private NextLife? Begin(ServerSetup setup)
     {
         ReadyMessage ready = ServerWarmUp.Run(setup);
+        _hugePages = setup.HugePages;
         _refusal = ready.Unsupported.Length > 0 ? ready.Unsupported : ready.Unsafe;
         Hold();
         try
@@ -183,7 +184,7 @@ internal sealed class ServerLoop
         Consolidate();
     }
 
-    private void Consolidate() => _isUntidy = Native.ForkConsolidate() == -TryAgain;
+    private void Consolidate() => _isUntidy = _hugePages && Native.ForkConsolidate() == -TryAgain;
 
     // The runtime's threads have nothing to do in a server that waits. One of them would find something: the one that optimizes code has each method that was called count its calls, once none has been
     // called for the first time for 0.1 s; and each child would write to those counters, which are pages of its own then.

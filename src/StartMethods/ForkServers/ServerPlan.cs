@@ -4,13 +4,13 @@ using Microsoft.Win32.SafeHandles;
 namespace StartMethods.ForkServers;
 
 /// <summary>How a server is started: the same each time, until it is refreshed with another preload.</summary>
-internal sealed record ServerPlan(string Name, Action? Preload, Func<Task>? PreloadAsync, string[] Assemblies, bool Tiered, bool TestsRuntime)
+internal sealed record ServerPlan(string Name, Action? Preload, Func<Task>? PreloadAsync, string[] Assemblies, bool Tiered, bool HugePages, bool TestsRuntime)
 {
     internal ServerSetup Setup(SafeFileHandle requests, SafeFileHandle births) =>
         new()
         {
             Requests = requests, Births = births, Preload = Preload, PreloadAsync = PreloadAsync, Assemblies = Assemblies, Application = Assembly.GetEntryAssembly()?.FullName,
-            Environment = Assignment.EncodeEnvironment(SpawnInfo.CurrentEnvironment()), TestsRuntime = TestsRuntime,
+            Environment = Assignment.EncodeEnvironment(SpawnInfo.CurrentEnvironment()), HugePages = HugePages, TestsRuntime = TestsRuntime,
         };
 
     /// <summary>

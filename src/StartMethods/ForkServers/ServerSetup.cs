@@ -26,6 +26,9 @@ internal sealed class ServerSetup
     /// <summary>The application's environment, as a block: the server's own has settings of its runtime that children are not to see.</summary>
     internal byte[] Environment { get; init; } = [];
 
+    /// <summary>Whether code is put on huge pages.</summary>
+    internal bool HugePages { get; init; }
+
     /// <summary>Whether to find out first, in a child, if this runtime survives a fork.</summary>
     internal bool TestsRuntime { get; init; }
 }

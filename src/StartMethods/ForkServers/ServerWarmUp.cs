@@ -25,7 +25,8 @@ internal static class ServerWarmUp
         (string unsafeThreads, string warning) = LeftThreads.Find();
         if (unsafeThreads.Length > 0)
             return new ReadyMessage("", unsafeThreads, warning);
-        _ = Native.ForkConsolidate(); // all is as it was, where there are no huge pages
+        if (setup.HugePages)
+            _ = Native.ForkConsolidate(); // all is as it was, where there are none
         string unsupported = setup.TestsRuntime ? Canary.Run() : "";
         return new ReadyMessage(unsupported, "", warning);
     }
