@@ -365,8 +365,9 @@ SM_API int32_t sm_fork_hold(void);
 // Lets go the threads that a fork with SM_FORK_HOLD or sm_fork_hold has left parked. 0.
 SM_API int32_t sm_fork_let_go(void);
 // While threads are held: waits until the descriptor is readable: 1. When the runtime has a signal to handle they are let go, or when nothing has come for that long and one of them has something
-// to look after: timers, sockets, files, handles, whatever an application's thread does: 0. A worker of the pool that waits within a task cannot be told from an idle one here: do not hold such threads.
-SM_API int32_t sm_fork_hold_until(int32_t descriptor, int32_t patience_ms);
+// to look after: timers, sockets, files, handles, whatever an application's thread does: 0. 2: none has, and nothing has come for
+// idle_ms (-1: never told); they stay held. A worker of the pool that waits within a task cannot be told from an idle one here: do not hold such threads.
+SM_API int32_t sm_fork_hold_until(int32_t descriptor, int32_t patience_ms, int32_t idle_ms);
 
 // Parks every thread for a moment and puts the runtime's code memory on huge pages, in one mapping: for who forks again and again, without W^X. Once that is done, only what
 // has come off huge pages since goes back there, and nobody is parked; -EAGAIN: not all of it could, try again soon. Returns the bytes on huge pages, or -errno.

@@ -6,7 +6,9 @@
 // Only while every other thread is parked: what one wrote between the copy and the exchange would be lost. It is exchanged by one mremap(2), so that the code that does it may lie in it.
 #include "engine.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 
@@ -16,7 +18,7 @@
 
 enum { PAGE = 4096, HUGE_PAGE = 2 << 20, LONGEST_GAP = HUGE_PAGE, LEAST_MAPPINGS = 16 };
 
-enum { MOST_PIECES = 8, EVERYTHING = PROT_READ | PROT_WRITE | PROT_EXEC };
+enum { MOST_PIECES = 64, EVERYTHING = PROT_READ | PROT_WRITE | PROT_EXEC };
 static sm_range pieces[MOST_PIECES];
 static int piece_count;
 
@@ -63,15 +65,6 @@ static int copy(char *target, const char *start, size_t size)
     return syscall(SYS_process_vm_readv, syscall(SYS_getpid), &to, 1, &from, 1, 0) == (long)size ? 0 : -EFAULT;
 }
 
-static int copy_all(char *target, const sm_mapping *first, const sm_mapping *last)
-{
-    int error = 0;
-    for (const sm_mapping *mapping = first; error == 0 && mapping <= last; mapping++)
-        if (mapping->read)
-            error = copy(target + (mapping->start - first->start), mapping->start, (size_t)(mapping->end - mapping->start));
-    return error;
-}
-
 static char *huge_up(const char *address)
 {
     return (char *)(((uintptr_t)address + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
@@ -93,6 +86,8 @@ typedef struct { char *room, *new, *old; size_t size, room_size; } replacement;
 // On huge pages before there is anything in it: where a memory cgroup has no room for one, the kernel says so, but for a small page it kills somebody. It makes a huge page only of what is there: a byte.
 static int begin(replacement *exchange, char *old, size_t size)
 {
+    if (piece_count == MOST_PIECES)
+        return -E2BIG;
     exchange->size = size;
     exchange->old = old;
     exchange->room_size = size + HUGE_PAGE;
@@ -117,9 +112,21 @@ static int64_t end(replacement *exchange, int rights, int error)
     if (error == 0 && syscall(SYS_mremap, exchange->new, exchange->size, exchange->size, MREMAP_MAYMOVE | MREMAP_FIXED, exchange->old) == -1)
         error = -errno;
     syscall(SYS_munmap, exchange->room, exchange->room_size);
-    if (error == 0 && piece_count < MOST_PIECES)
+    if (error == 0)
         pieces[piece_count++] = (sm_range){ exchange->old, exchange->old + exchange->size };
     return error < 0 ? error : huge_down(exchange->new + exchange->size) - huge_up(exchange->new);
+}
+
+static int copy_all(const replacement *exchange, const sm_mapping *first, const sm_mapping *last)
+{
+    char *stop = exchange->old + exchange->size;
+    int error = 0;
+    for (const sm_mapping *mapping = first; error == 0 && mapping <= last; mapping++) {
+        char *from = mapping->start > exchange->old ? mapping->start : exchange->old, *to = mapping->end < stop ? mapping->end : stop;
+        if (mapping->read && from < to)
+            error = copy(exchange->new + (from - exchange->old), from, (size_t)(to - from));
+    }
+    return error;
 }
 
 // What the runtime has reserved behind it and not used yet belongs to it, up to the next huge page: its heaps grow there.
@@ -132,14 +139,45 @@ static char *end_with_reserve(const sm_mapping *last)
     return reserved < wanted ? last->end : wanted;
 }
 
-static int64_t exchange_all(const sm_mapping *first, const sm_mapping *last)
+// A child reads code that few pages of have ever been read from the file, as before.
+static int is_cold(sm_pages *pages, const sm_mapping *mapping, char *block)
+{
+    enum { FEW = HUGE_PAGE / PAGE / 4 };
+    sm_range run;
+    long there = 0;
+    if (!mapping->inode || mapping->write)
+        return 0;
+    sm__pages_of(pages, block, block + HUGE_PAGE);
+    while (sm__next_pages(pages, &run))
+        there += (run.end - run.start) / PAGE;
+    return there < FEW;
+}
+
+static int64_t exchange_part(char *start, char *stop, const sm_mapping *first, const sm_mapping *last)
 {
     replacement exchange;
-    char *stop = end_with_reserve(last);
-    if (huge_up(first->start) >= huge_down(stop))
+    if (huge_up(start) >= huge_down(stop))
         return 0;
-    int error = begin(&exchange, first->start, (size_t)(stop - first->start));
-    return error < 0 ? error : end(&exchange, EVERYTHING, copy_all(exchange.new, first, last));
+    int error = begin(&exchange, start, (size_t)(stop - start));
+    return error < 0 ? error : end(&exchange, EVERYTHING, copy_all(&exchange, first, last));
+}
+
+static int64_t exchange_all(const sm_mapping *first, const sm_mapping *last)
+{
+    static sm_pages pages;
+    char *start = first->start;
+    int64_t huge = 0;
+    sm__open_pages(&pages);
+    for (const sm_mapping *mapping = first; mapping <= last; mapping++)
+        for (char *block = huge_up(mapping->start); huge >= 0 && block + HUGE_PAGE <= mapping->end; block += HUGE_PAGE)
+            if (is_cold(&pages, mapping, block)) {
+                int64_t done = exchange_part(start, block, first, mapping);
+                huge = done < 0 ? done : huge + done;
+                start = block + HUGE_PAGE;
+            }
+    sm__close_pages(&pages);
+    int64_t rest = huge < 0 ? huge : exchange_part(start, end_with_reserve(last), first, last);
+    return rest < 0 ? rest : huge + rest;
 }
 
 static int is_code_only(const sm_range *range)
@@ -200,7 +238,7 @@ int64_t sm__consolidate(void)
     for (int i = 0; i < sm__mapping_count; i++)
         if (sm__mappings[i].inode && sm__mappings[i].execute && !sm__mappings[i].write && !sm__mappings[i].shared && !is_image(&sm__mappings[i]))
             merge_library(&sm__mappings[i]);
-    int64_t huge = exchange_text(&sm__engine.core_text);
+    int64_t huge = piece_count == 0 ? exchange_text(&sm__engine.core_text) : 0;
     for (int i = 0; huge >= 0 && i < sm__mapping_count;) {
         if (!is_code(&sm__mappings[i]) && !is_image(&sm__mappings[i])) {
             i++;
@@ -228,14 +266,53 @@ static int is_busy(int error)
     return error == -EAGAIN || error == -EBUSY;
 }
 
-// And what has been written to, while a child lived that shared it, is on small pages again. No thread minds this. -EAGAIN: not all could be moved, as where a child is just ending that shares it.
+// As <linux/fs.h> has it since Linux 6.7. Before, no block is known to be huge.
+typedef struct { uint64_t size, flags, start, end, walk_end, regions, region_count, most_pages, inverted, all_of, any_of, wanted; } page_scan;
+typedef struct { uint64_t start, end, categories; } scanned_region;
+_Static_assert(sizeof(page_scan) == 96, "as the kernel has it");
+#define PAGE_SCAN _IOWR('f', 16, page_scan)
+
+static int is_huge(int pagemap, const char *block)
+{
+    enum { HUGE = 1 << 6 };
+    scanned_region found = { 0, 0, 0 };
+    page_scan scan = { .size = sizeof scan, .start = (uintptr_t)block, .end = (uintptr_t)block + HUGE_PAGE, .regions = (uintptr_t)&found, .region_count = 1, .all_of = HUGE, .wanted = HUGE };
+    return syscall(SYS_ioctl, pagemap, PAGE_SCAN, &scan) == 1 && found.end - found.start == HUGE_PAGE;
+}
+
+static int is_shared(int pagemap, const char *block)
+{
+    const uint64_t present = 1ull << 63, ours_alone = 1ull << 56;
+    uint64_t entries[HUGE_PAGE / PAGE];
+    long got = syscall(SYS_pread64, pagemap, entries, sizeof entries, (off_t)((uintptr_t)block / PAGE * sizeof *entries)) / (long)sizeof *entries;
+    for (long i = 0; i < got; i++)
+        if ((entries[i] & (present | ours_alone)) == present)
+            return 1;
+    return got <= 0;
+}
+
+// And what has been written to, while a child lived that shared it, is on small pages again. No thread minds this. -EAGAIN: not all could be moved, now.
+// A block that children share is a copy of ours then, and theirs stays: of a server that learns a function for each of a hundred long-lived children each would have had its own. So that is done for the
+// first few alone, and later when the children that share it have ended.
 int sm__consolidate_again(void)
 {
-    int error = piece_count > 0 ? sm__read_ranges() : 0, busy = 0;
+    static int64_t allowance = 8 * HUGE_PAGE;
+    int error = piece_count > 0 ? sm__read_ranges() : 0, busy = 0, pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
     for (int i = 0; i < piece_count && error >= 0; i++)
         merge_again(&pieces[i]);
     for (int i = 0; i < piece_count; i++)
-        for (char *block = huge_up(pieces[i].start); block + HUGE_PAGE <= pieces[i].end; block += HUGE_PAGE)
+        for (char *block = huge_up(pieces[i].start); block + HUGE_PAGE <= pieces[i].end; block += HUGE_PAGE) {
+            if (is_huge(pagemap, block))
+                continue;
+            int shared = is_shared(pagemap, block);
+            if (shared && allowance < HUGE_PAGE) {
+                busy = 1;
+                continue;
+            }
+            allowance -= shared ? HUGE_PAGE : 0;
             busy |= is_busy(collapse(block, block + HUGE_PAGE));
+        }
+    if (pagemap >= 0)
+        close(pagemap);
     return error < 0 ? error : busy ? -EAGAIN : 0;
 }

@@ -132,13 +132,15 @@ int32_t sm_fork_let_go(void)
     return 0;
 }
 
-int32_t sm_fork_hold_until(int32_t descriptor, int32_t patience_ms)
+int32_t sm_fork_hold_until(int32_t descriptor, int32_t patience_ms, int32_t idle_ms)
 {
     struct pollfd polls[] = { { .fd = descriptor, .events = POLLIN }, { .fd = sm__engine.synch_pipe, .events = POLLIN }, { .fd = sm__engine.signal_pipe, .events = POLLIN } };
     while (held) {
-        int ready = poll(polls, 3, has_work ? patience_ms : -1);
+        int ready = poll(polls, 3, has_work ? patience_ms : idle_ms);
         if (ready < 0 && errno == EINTR)
             continue;
+        if (ready == 0 && !has_work)
+            return 2;
         if (ready <= 0 || polls[1].revents || polls[2].revents)
             sm__let_go();                            // also where requests come without end: a signal may be one to end by
         return ready > 0 && polls[0].revents;

@@ -158,6 +158,36 @@ static void what_a_child_shares_with_its_parent_goes_back_to_huge_pages(void)
     CHECK_EQUAL(0, exit_code_of(pid));
 }
 
+// Else a child that lives for long keeps a copy of all for itself, and the next one another.
+static void what_long_lived_children_share_stays_on_small_pages_until_they_have_ended(void)
+{
+    enum { CHILDREN = 6 };
+    int told[2], pids[CHILDREN], left = 0;
+    char byte;
+    set_up();
+    make_code_memory(EVERYTHING);
+    consolidate();
+    long huge = huge_bytes();
+    CHECK_EQUAL(0, pipe(told));
+    for (int i = 0; i < CHILDREN; i++) {
+        pids[i] = do_fork(SM_FORK_REVIVE_ALL, 2000000);
+        if (pids[i] == 0)
+            _exit(read(told[0], &byte, 1) == 1 ? 0 : 1);
+        CHECK(pids[i] > 0);
+        for (int piece = 0; piece < PIECES; piece += 4)
+            *(int *)(memory + piece * PIECE) = i;
+        left += sm_fork_consolidate() == -EAGAIN;
+    }
+    CHECK(left >= CHILDREN / 2 && left < CHILDREN);
+    CHECK(huge_bytes() < huge);
+    for (int i = 0; i < CHILDREN; i++)
+        CHECK_EQUAL(1, write(told[1], "x", 1));
+    for (int i = 0; i < CHILDREN; i++)
+        CHECK_EQUAL(0, exit_code_of(pids[i]));
+    CHECK(sm_fork_consolidate() > 0);
+    CHECK_EQUAL(huge, huge_bytes());
+}
+
 static void memory_without_code_stays_as_it_is(void)
 {
     set_up();
@@ -229,6 +259,7 @@ static void where_a_memory_cgroup_has_no_room_nobody_is_killed(void)
 static const sm_test_case cases[] = {
     CASE(code_memory_in_many_mappings_becomes_one_beside_a_thread_that_writes_to_it),
     CASE(what_a_child_shares_with_its_parent_goes_back_to_huge_pages),
+    CASE(what_long_lived_children_share_stays_on_small_pages_until_they_have_ended),
     CASE(memory_without_code_stays_as_it_is),
     CASE(a_file_that_is_shared_stays_shared),
     CASE(where_a_memory_cgroup_has_no_room_nobody_is_killed),

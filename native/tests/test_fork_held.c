@@ -41,11 +41,11 @@ static void held_threads_are_let_go_when_nothing_is_asked_for(void)
     start_waiting(2, NULL);
     CHECK(tries_of_a_fork() > 0);
     CHECK_EQUAL(1, write(pipe_ends[1], "x", 1));
-    CHECK_EQUAL(1, sm_fork_hold_until(pipe_ends[0], 60000));
+    CHECK_EQUAL(1, sm_fork_hold_until(pipe_ends[0], 60000, -1));
     CHECK_EQUAL(0, tries_of_a_fork());
     char byte;
     CHECK_EQUAL(1, read(pipe_ends[0], &byte, 1));
-    CHECK_EQUAL(0, sm_fork_hold_until(pipe_ends[0], 1));
+    CHECK_EQUAL(0, sm_fork_hold_until(pipe_ends[0], 1, -1));
     CHECK(all_done(2));
 }
 
@@ -71,7 +71,7 @@ static void a_thread_that_waits_for_others_is_held_however_long_nothing_is_asked
         pause_ms(20);
         _exit(write(pipe_ends[1], "x", 1) == 1 ? 0 : 1);
     }
-    CHECK_EQUAL(1, sm_fork_hold_until(pipe_ends[0], 1));
+    CHECK_EQUAL(1, sm_fork_hold_until(pipe_ends[0], 1, -1));
     CHECK_EQUAL(0, exit_code_of(asker));
     sm_fork_let_go();
     CHECK(all_done(1));

@@ -16,8 +16,8 @@ internal sealed class ServerLoop
     private string _refusal = "";
     private readonly nint _birth;
     private readonly FileDescriptor[] _kept; // the child's socket, and the server's
-    private uint _forks;
-    private bool _isChild, _isRehearsal, _isUntidy, _poolRests, _hugePages;
+    private uint _forks, _collected;
+    private bool _isChild, _isRehearsal, _isUntidy, _poolRests, _hugePages, _wantsToTidyUp;
 
     private ServerLoop(MessageSocket requests, nint birth = 0)
     {
@@ -74,10 +74,15 @@ internal sealed class ServerLoop
     {
         while (true)
         {
-            bool held = Native.ForkHoldUntil(_requests.Handle.Number, Patience) != 0;
+            int held = Native.ForkHoldUntil(_requests.Handle.Number, Patience, _wantsToTidyUp ? IdleTime : -1);
+            if (held == Idle)
+            {
+                TidyUp();
+                continue;
+            }
             ReceivedDescriptors received = default;
             int size = _requests.Receive(_message, ref received, wait: true);
-            if (!held)
+            if (held == 0)
                 _poolRests = DoesPoolRest();
             if (size == 0)
                 return null;
@@ -165,23 +170,29 @@ internal sealed class ServerLoop
         using FileDescriptor? pidfd = fork.Pidfd is { IsInvalid: false } valid ? valid : null;
         ForkedMessage answer = new(request.Id, fork.ProcessId, pidfd is null ? -1 : 0);
         _requests.Send(_message.AsSpan(0, ServerMessages.Write(_message, answer)), pidfd?.Number ?? -1, wait: true);
-        TidyUp();
+        if (++_forks % ForksBetweenCollections == 0)
+            ServerWarmUp.CollectYoungest();
+        _wantsToTidyUp = _isUntidy || _forks - _collected >= WorthCollecting;
         return null;
     }
 
-    private const uint ForksBetweenCollections = 4096, ForksBetweenTries = 16;
+    private const uint WorthCollecting = 1024, ForksBetweenCollections = 65536;
+
+    private const int IdleTime = 20, Idle = 2;
 
     // Two pipes of the runtime's and what stands for sockets are made before old ones are closed; directory and standard descriptors come over the channel. A few for the runtime.
     private const int ChildNeeds = 10;
 
+    // While nobody waits for it: a collection writes here and there, and what children share cannot go back to huge pages.
     private void TidyUp()
     {
-        _forks++;
-        if (_forks % ForksBetweenCollections == 0)
+        if (_forks - _collected >= WorthCollecting)
+        {
             ServerWarmUp.CollectYoungest();
-        else if (!_isUntidy || _forks % ForksBetweenTries != 0)
-            return;
+            _collected = _forks;
+        }
         Consolidate();
+        _wantsToTidyUp = false; // once in a pause
     }
 
     private void Consolidate() => _isUntidy = _hugePages && Native.ForkConsolidate() == -TryAgain;
@@ -192,6 +203,7 @@ internal sealed class ServerLoop
     private void Hold()
     {
         Consolidate();
+        _wantsToTidyUp = _isUntidy;
         _poolRests = DoesPoolRest();
         if (LeftThreads.None && AtFork.Count == 0 && _poolRests)
             _ = Native.ForkHold();

@@ -97,9 +97,9 @@ internal static unsafe partial class Native
     [LibraryImport(Library, EntryPoint = "sm_fork_let_go")]
     internal static partial int ForkLetGo();
 
-    /// <summary>Waits until the descriptor is readable: 1. When a signal is to be handled, or one of the threads has timers, sockets, files or handles to look after and nothing comes for that long, they are let go: 0.</summary>
+    /// <summary>Waits until the descriptor is readable: 1. When a signal is to be handled, or one of the threads has timers, sockets, files or handles to look after and nothing comes for that long, they are let go: 0. Where they have not, and nothing comes for the idle time: 2.</summary>
     [LibraryImport(Library, EntryPoint = "sm_fork_hold_until")]
-    internal static partial int ForkHoldUntil(int descriptor, int patienceMilliseconds);
+    internal static partial int ForkHoldUntil(int descriptor, int patienceMilliseconds, int idleMilliseconds);
 
     [LibraryImport(Library, EntryPoint = "sm_fork_is_foreign_child")]
     internal static partial int ForkIsForeignChild();
