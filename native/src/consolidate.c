@@ -30,15 +30,14 @@ static int is_code(const sm_mapping *mapping)
 // Its neighbour in the file may be anything's; an image of an assembly begins with "MZ".
 static int is_image(const sm_mapping *mapping)
 {
-    static const sm_mapping *last;
-    static int is;
+    enum { FARTHEST = 16 };                          // its parts, and the gaps between them
     char magic[2];
     if (!mapping->inode)
         return 0;
-    if (last && last < mapping && last->inode == mapping->inode && last->device == mapping->device)
-        return is;
-    last = mapping;
-    return is = mapping->offset == 0 && sm__peek(mapping->start, magic, sizeof magic) && memcmp(magic, "MZ", 2) == 0;
+    for (const sm_mapping *part = mapping; part >= sm__mappings && mapping - part < FARTHEST; part--)
+        if (part->inode == mapping->inode && part->device == mapping->device && part->offset == 0)
+            return sm__peek(part->start, magic, sizeof magic) && memcmp(magic, "MZ", 2) == 0;
+    return 0;
 }
 
 static int is_stack(const sm_mapping *mapping)
