@@ -5,20 +5,13 @@
 //
 // Only while every other thread is parked: what one wrote between the copy and the exchange would be lost. It is exchanged by one mremap(2), so that the code that does it may lie in it.
 #include "engine.h"
+#include "huge_pages.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/uio.h>
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25   // Linux 6.1
-#endif
-
-enum { PAGE = 4096, HUGE_PAGE = 2 << 20, LONGEST_GAP = HUGE_PAGE, LEAST_MAPPINGS = 16 };
-
-enum { MOST_PIECES = 64, EVERYTHING = PROT_READ | PROT_WRITE | PROT_EXEC };
+enum { LONGEST_GAP = HUGE_PAGE, LEAST_MAPPINGS = 16, MOST_PIECES = 64, EVERYTHING = PROT_READ | PROT_WRITE | PROT_EXEC };
 static sm_range pieces[MOST_PIECES];
 static int piece_count;
 
@@ -56,12 +49,6 @@ static int belongs(const sm_mapping *mapping)
     if (mapping->inode)
         return is_image(mapping);
     return mapping->write || (!mapping->read && !mapping->execute && mapping->end - mapping->start <= LONGEST_GAP);
-}
-
-static int copy(char *target, const char *start, size_t size)
-{
-    struct iovec to = { target, size }, from = { (void *)start, size };
-    return syscall(SYS_process_vm_readv, syscall(SYS_getpid), &to, 1, &from, 1, 0) == (long)size ? 0 : -EFAULT;
 }
 
 static char *huge_up(const char *address)
@@ -123,7 +110,7 @@ static int copy_all(const replacement *exchange, const sm_mapping *first, const 
     for (const sm_mapping *mapping = first; error == 0 && mapping <= last; mapping++) {
         char *from = mapping->start > exchange->old ? mapping->start : exchange->old, *to = mapping->end < stop ? mapping->end : stop;
         if (mapping->read && from < to)
-            error = copy(exchange->new + (from - exchange->old), from, (size_t)(to - from));
+            error = sm__peek(from, exchange->new + (from - exchange->old), (size_t)(to - from)) ? 0 : -EFAULT;
     }
     return error;
 }
@@ -138,7 +125,7 @@ static char *end_with_reserve(const sm_mapping *last)
     return reserved < wanted ? last->end : wanted;
 }
 
-// A child reads code that few pages of have ever been read from the file, as before.
+// Code that hardly anybody has read yet stays in its file: a child that needs it reads it from there, as before.
 static int is_cold(sm_pages *pages, const sm_mapping *mapping, char *block)
 {
     enum { FEW = HUGE_PAGE / PAGE / 4 };
@@ -163,7 +150,7 @@ static int64_t exchange_part(char *start, char *stop, const sm_mapping *first, c
 
 static int64_t exchange_all(const sm_mapping *first, const sm_mapping *last)
 {
-    static sm_pages pages;
+    SM_TABLE static sm_pages pages;
     char *start = first->start;
     int64_t huge = 0;
     sm__open_pages(&pages);
@@ -195,7 +182,7 @@ static int64_t exchange_text(const sm_range *text)
     if (start >= stop || !is_code_only(text))
         return 0;
     int error = begin(&exchange, start, (size_t)(stop - start));
-    return error < 0 ? error : end(&exchange, PROT_READ | PROT_EXEC, copy(exchange.new, start, (size_t)(stop - start)));
+    return error < 0 ? error : end(&exchange, PROT_READ | PROT_EXEC, sm__peek(start, exchange.new, (size_t)(stop - start)) ? 0 : -EFAULT);
 }
 
 // From the first mapping on that is code or an image to the last that can be read, without a hole. Returns the bytes on huge pages.

@@ -1,4 +1,5 @@
 // What a process can do with its memory to make its forks cheap: each page is an entry that a fork copies, while nobody may change any.
+#include "huge_pages.h"
 #include "startmethods.h"
 
 #include <errno.h>
@@ -9,14 +10,9 @@
 #endif
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25   // Linux 6.1
-#endif
-
-enum { PAGE = 4096, HUGE_PAGE = 2 << 20, PAGES = HUGE_PAGE / PAGE };
+enum { PAGES = HUGE_PAGE / PAGE };
 
 void sm_memory_trim(void)
 {

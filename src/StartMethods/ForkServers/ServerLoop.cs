@@ -170,8 +170,8 @@ internal sealed class ServerLoop
         using FileDescriptor? pidfd = fork.Pidfd is { IsInvalid: false } valid ? valid : null;
         ForkedMessage answer = new(request.Id, fork.ProcessId, pidfd is null ? -1 : 0);
         _requests.Send(_message.AsSpan(0, ServerMessages.Write(_message, answer)), pidfd?.Number ?? -1, wait: true);
-        if (++_forks % ForksBetweenCollections == 0)
-            ServerWarmUp.CollectYoungest();
+        _forks++;
+        CollectAfter(ForksBetweenCollections);
         _wantsToTidyUp = _isUntidy || _forks - _collected >= WorthCollecting;
         return null;
     }
@@ -186,13 +186,17 @@ internal sealed class ServerLoop
     // While nobody waits for it: a collection writes here and there, and what children share cannot go back to huge pages.
     private void TidyUp()
     {
-        if (_forks - _collected >= WorthCollecting)
-        {
-            ServerWarmUp.CollectYoungest();
-            _collected = _forks;
-        }
+        CollectAfter(WorthCollecting);
         Consolidate();
         _wantsToTidyUp = false; // once in a pause
+    }
+
+    private void CollectAfter(uint forks)
+    {
+        if (_forks - _collected < forks)
+            return;
+        ServerWarmUp.CollectYoungest();
+        _collected = _forks;
     }
 
     private void Consolidate() => _isUntidy = _hugePages && Native.ForkConsolidate() == -TryAgain;
