@@ -67,7 +67,7 @@ internal sealed class ForkServerBenchmarks : BenchmarkGroup
             Floor = 1.5,
             Goal = 3,
             SamplesPerRound = 1,
-            Warmup = 1,
+            Warmup = 20, // until the runtime has compiled once more what runs often: a server starts children for more than a tenth of a second
         };
         End(server);
     }

@@ -1,7 +1,7 @@
 // CHILD-SAFE: the runtime's code memory as one mapping, on huge pages. A runtime without W^X has its machine code, its loader heaps and the images of its assemblies in a row in one reservation,
 // in a hundred mappings and more, since their rights and files differ. For each the kernel makes another one at each fork, and takes it apart at the end of the child; and each child faults in, piece by
 // piece, code that all of them run. So a process that forks again and again has all that copied, once, into private memory that may be read, written and executed, and the kernel copies an entry
-// for two megabytes of it.
+// for two megabytes of it. The C heap is put together too.
 //
 // Only while every other thread is parked: what one wrote between the copy and the exchange would be lost. It is exchanged by one mremap(2), so that the code that does it may lie in it.
 #include "engine.h"
@@ -66,22 +66,27 @@ static int collapse(char *start, char *stop)
     return syscall(SYS_madvise, start, stop - start, MADV_COLLAPSE) == 0 ? 0 : -errno;
 }
 
-// New memory for what is at an address. It lies in a huge page as the old one does: only so huge pages can be moved.
+// New memory for what is at an address.
 typedef struct { char *room, *new, *old; size_t size, room_size; } replacement;
 
-// On huge pages before there is anything in it: where a memory cgroup has no room for one, the kernel says so, but for a small page it kills somebody. It makes a huge page only of what is there: a byte.
-static int begin(replacement *exchange, char *old, size_t size)
+// The new memory begins `offset` bytes behind the start of a huge page. Where the old one does too, whole huge pages stay huge when they are moved. What is moved otherwise is on small pages then, but they
+// are still one folio's in a row, and what a fork, or the end of a child, does for each small page it does for those at once.
+// All is on huge pages before there is anything in it: where a memory cgroup has no room for one, the kernel says so, but for a small page it kills somebody. It makes a huge page only of what is there: a byte.
+static int begin(replacement *exchange, char *old, size_t size, size_t offset)
 {
-    if (piece_count == MOST_PIECES)
-        return -E2BIG;
+    enum { WORTH_A_FOLIO = HUGE_PAGE / 4 };
     exchange->size = size;
     exchange->old = old;
-    exchange->room_size = size + HUGE_PAGE;
+    exchange->room_size = size + 3 * HUGE_PAGE;     // one to align it, and what its ends leave of theirs
     exchange->room = (char *)syscall(SYS_mmap, NULL, exchange->room_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (exchange->room == MAP_FAILED)
         return -errno;
-    exchange->new = exchange->room + (((uintptr_t)old - (uintptr_t)exchange->room) & (HUGE_PAGE - 1));
+    exchange->new = huge_up(exchange->room) + offset;
     char *start = huge_up(exchange->new), *stop = huge_down(exchange->new + size);
+    if (start - exchange->new >= WORTH_A_FOLIO)
+        start -= HUGE_PAGE;
+    if (exchange->new + size - stop >= WORTH_A_FOLIO)
+        stop += HUGE_PAGE;
     for (char *page = start; page < stop; page += HUGE_PAGE)
         *(volatile char *)page = 0;
     int error = collapse(start, stop);
@@ -98,8 +103,6 @@ static int64_t end(replacement *exchange, int rights, int error)
     if (error == 0 && syscall(SYS_mremap, exchange->new, exchange->size, exchange->size, MREMAP_MAYMOVE | MREMAP_FIXED, exchange->old) == -1)
         error = -errno;
     syscall(SYS_munmap, exchange->room, exchange->room_size);
-    if (error == 0)
-        pieces[piece_count++] = (sm_range){ exchange->old, exchange->old + exchange->size };
     return error < 0 ? error : huge_down(exchange->new + exchange->size) - huge_up(exchange->new);
 }
 
@@ -139,13 +142,27 @@ static int is_cold(sm_pages *pages, const sm_mapping *mapping, char *block)
     return there < FEW;
 }
 
-static int64_t exchange_part(char *start, char *stop, const sm_mapping *first, const sm_mapping *last)
+// Remembers it: what is written to comes off its huge page, and is put back later.
+static int64_t exchange_piece(char *start, char *stop, const sm_mapping *first, const sm_mapping *last, int rights)
 {
     replacement exchange;
     if (huge_up(start) >= huge_down(stop))
         return 0;
-    int error = begin(&exchange, start, (size_t)(stop - start));
-    return error < 0 ? error : end(&exchange, EVERYTHING, copy_all(&exchange, first, last));
+    if (piece_count == MOST_PIECES)
+        return -E2BIG;
+    int error = begin(&exchange, start, (size_t)(stop - start), (uintptr_t)start & (HUGE_PAGE - 1));
+    int64_t huge = error < 0 ? error : end(&exchange, rights, copy_all(&exchange, first, last));
+    if (huge >= 0)
+        pieces[piece_count++] = (sm_range){ start, stop };
+    return huge;
+}
+
+// Of many small pieces, which children write to all over: on huge pages each would take one apart.
+static void exchange_heap(const sm_mapping *heap)
+{
+    replacement exchange;
+    if (heap->read && heap->write && begin(&exchange, heap->start, (size_t)(heap->end - heap->start), 0) == 0)
+        end(&exchange, PROT_READ | PROT_WRITE, copy_all(&exchange, heap, heap));
 }
 
 static int64_t exchange_all(const sm_mapping *first, const sm_mapping *last)
@@ -157,32 +174,30 @@ static int64_t exchange_all(const sm_mapping *first, const sm_mapping *last)
     for (const sm_mapping *mapping = first; mapping <= last; mapping++)
         for (char *block = huge_up(mapping->start); huge >= 0 && block + HUGE_PAGE <= mapping->end; block += HUGE_PAGE)
             if (is_cold(&pages, mapping, block)) {
-                int64_t done = exchange_part(start, block, first, mapping);
+                int64_t done = exchange_piece(start, block, first, mapping, EVERYTHING);
                 huge = done < 0 ? done : huge + done;
                 start = block + HUGE_PAGE;
             }
     sm__close_pages(&pages);
-    int64_t rest = huge < 0 ? huge : exchange_part(start, end_with_reserve(last), first, last);
+    int64_t rest = huge < 0 ? huge : exchange_piece(start, end_with_reserve(last), first, last, EVERYTHING);
     return rest < 0 ? rest : huge + rest;
 }
 
-static int is_code_only(const sm_range *range)
+static const sm_mapping *mapping_of(const sm_range *range)
 {
     for (int i = 0; i < sm__mapping_count; i++)
         if (sm__mappings[i].start <= range->start && range->end <= sm__mappings[i].end)
-            return sm__mappings[i].read && sm__mappings[i].execute && !sm__mappings[i].write && !sm__mappings[i].shared;
-    return 0;
+            return &sm__mappings[i];
+    return NULL;
 }
 
 // The code of the runtime itself: as much of it as is whole huge pages. It may not be written before (a runtime may do that), nor afterwards.
 static int64_t exchange_text(const sm_range *text)
 {
-    char *start = huge_up(text->start), *stop = huge_down(text->end);
-    replacement exchange;
-    if (start >= stop || !is_code_only(text))
+    const sm_mapping *mapping = mapping_of(text);
+    if (!mapping || !mapping->read || !mapping->execute || mapping->write || mapping->shared)
         return 0;
-    int error = begin(&exchange, start, (size_t)(stop - start));
-    return error < 0 ? error : end(&exchange, PROT_READ | PROT_EXEC, sm__peek(start, exchange.new, (size_t)(stop - start)) ? 0 : -EFAULT);
+    return exchange_piece(huge_up(text->start), huge_down(text->end), mapping, mapping, PROT_READ | PROT_EXEC);
 }
 
 // From the first mapping on that is code or an image to the last that can be read, without a hole. Returns the bytes on huge pages.
@@ -233,6 +248,9 @@ int64_t sm__consolidate(void)
         int64_t done = consolidate_from(&i);
         huge = done < 0 ? done : huge + done;
     }
+    for (int i = 0; huge >= 0 && i < sm__mapping_count; i++)
+        if (sm__mappings[i].heap)
+            exchange_heap(&sm__mappings[i]);
     return huge;
 }
 

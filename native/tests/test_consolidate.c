@@ -212,6 +212,61 @@ static void a_file_that_is_shared_stays_shared(void)
     CHECK_EQUAL('x', place[2]);
 }
 
+// How many of these pages are in large folios: /proc/kpageflags, KPF_THP. -1: that may not be read here.
+static int count_in_folios(const char *from, int pages)
+{
+    int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), flags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC), count = 0;
+    for (int i = 0; i < pages && count >= 0; i++) {
+        uint64_t entry = 0, flag = 0;
+        long got = pread(pagemap, &entry, sizeof entry, (off_t)(((uintptr_t)from / PAGE + (uintptr_t)i) * sizeof entry));
+        entry &= (UINT64_C(1) << 55) - 1;
+        if (got != sizeof entry || entry == 0 || pread(flags, &flag, sizeof flag, (off_t)(entry * sizeof flag)) != sizeof flag)
+            count = -1;
+        else
+            count += (flag >> 22) & 1;
+    }
+    close(pagemap);
+    close(flags);
+    return count;
+}
+
+static int holds(const char *block, int pages, int number)
+{
+    for (int i = 0; i < pages; i++)
+        if (*(const volatile int *)(block + i * PAGE) != number + i)
+            return 0;
+    return 1;
+}
+
+static void the_heap_keeps_what_is_in_it_and_grows_as_before(void)
+{
+    enum { PAGES = 400 };
+    set_up();
+    make_code_memory(EVERYTHING);
+    char *block = sbrk(PAGES * PAGE);
+    CHECK(block != (char *)-1);
+    for (int i = 0; i < PAGES; i++)
+        *(int *)(block + i * PAGE) = i;
+    consolidate();
+    CHECK(holds(block, PAGES, 0));
+    int together = count_in_folios(block, PAGES);
+    if (together < 0)
+        printf("what pages are of may not be asked here\n");
+    CHECK(together < 0 || together > PAGES / 2);
+    char *more = sbrk(PAGES * PAGE);                 // malloc may have grown it too, meanwhile
+    CHECK(more != (char *)-1 && more >= block + PAGES * PAGE);
+    CHECK_EQUAL(0, more[PAGES * PAGE - 1]);
+    int pid = do_fork(SM_FORK_REVIVE_ALL, 2000000);
+    if (pid == 0) {
+        for (int i = 0; i < PAGES; i++)
+            *(int *)(block + i * PAGE) += 1000;
+        _exit(holds(block, PAGES, 1000) ? 0 : 1);
+    }
+    CHECK(pid > 0);
+    CHECK_EQUAL(0, exit_code_of(pid));
+    CHECK(holds(block, PAGES, 0));
+}
+
 static int put(const char *folder, const char *name, long number)
 {
     char path[256], text[32];
@@ -262,6 +317,7 @@ static const sm_test_case cases[] = {
     CASE(what_long_lived_children_share_stays_on_small_pages_until_they_have_ended),
     CASE(memory_without_code_stays_as_it_is),
     CASE(a_file_that_is_shared_stays_shared),
+    CASE(the_heap_keeps_what_is_in_it_and_grows_as_before),
     CASE(where_a_memory_cgroup_has_no_room_nobody_is_killed),
 };
 

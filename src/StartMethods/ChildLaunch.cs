@@ -49,11 +49,7 @@ public sealed class ChildLaunch
     /// <summary>What the three standard descriptors of the child are to be.</summary>
     internal ChildStreams Streams
     {
-        get
-        {
-            Open();
-            return _streams!;
-        }
+        get => _streams ??= new ChildStreams(Options);
     }
 
     /// <summary>What the child is to run.</summary>
@@ -109,10 +105,41 @@ public sealed class ChildLaunch
     internal bool TryTell(SpareChild spare)
     {
         spare.Channel.Limit(Limits);
-        if (!spare.Channel.TryPost([new FrameContent(FrameType.Setup, (Setup with { AnswersFirst = !_job.IsAwaited }).Encode()), PayloadFrames.Content(FrameType.Job, EncodeJob())]))
-            return false;
-        _payload = null; // it belongs to the message; another child would need another
-        return true;
+        return HasLeft(spare.Channel.TryPost([SetupFrame(Setup with { AnswersFirst = !_job.IsAwaited }), JobFrame]));
+    }
+
+    /// <summary>Sends a child that waits on this channel all at once: what it is to be, and what it is to do.</summary>
+    /// <returns>False: the child has died, and nothing has changed.</returns>
+    internal bool TryTell(FrameChannel channel, FrameContent circumstances)
+    {
+        channel.Limit(Limits);
+        return HasLeft(channel.TryPost([circumstances, SetupFrame(Setup), JobFrame]));
+    }
+
+    /// <summary>Sends the child of this launch what it is to do, after what is to come before that. If it has died, whoever listens to it hears of it.</summary>
+    internal void Tell(params ReadOnlySpan<FrameContent> before)
+    {
+        Channel.Post([.. before, SetupFrame(Setup), JobFrame]);
+        HasLeft(true);
+    }
+
+    private static FrameContent SetupFrame(SetupMessage setup) => new(FrameType.Setup, setup.Encode());
+
+    private FrameContent JobFrame => PayloadFrames.Content(FrameType.Job, EncodeJob());
+
+    private bool HasLeft(bool hasLeft)
+    {
+        if (hasLeft)
+            _payload = null; // it belongs to the message; another child would need another
+        return hasLeft;
+    }
+
+    /// <summary>The child of this channel has been told everything.</summary>
+    internal void Take(FrameChannel channel)
+    {
+        _parentEnd?.Dispose();
+        CloseEnd();
+        _parentEnd = channel;
     }
 
     /// <summary>This start is the child's, which has been told everything.</summary>
@@ -121,9 +148,7 @@ public sealed class ChildLaunch
     internal void Take(SpareChild spare, ChildStreams? streams)
     {
         Told = spare;
-        _parentEnd?.Dispose();
-        CloseEnd();
-        _parentEnd = spare.Channel;
+        Take(spare.Channel);
         if (streams is not null)
         {
             _streams?.Dispose();
@@ -151,7 +176,7 @@ public sealed class ChildLaunch
     /// <summary>Makes channel and streams. Not before it must be: a child that was forked ahead has its own.</summary>
     internal void Open()
     {
-        _streams ??= new ChildStreams(Options);
+        _ = Streams;
         if (_parentEnd is null)
             (_parentEnd, _end) = FrameChannel.CreatePair(Limits);
     }

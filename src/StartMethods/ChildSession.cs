@@ -96,10 +96,7 @@ internal sealed partial class ChildSession
         else
         {
             if (launch.IsEncoded)
-            {
-                _channel.Post(new FrameContent(FrameType.Setup, _setup.Encode()));
-                _channel.Post(PayloadFrames.Content(FrameType.Job, launch.EncodeJob()));
-            }
+                launch.Tell();
             _channel.Listen(Received, Closed);
         }
         lock (_gate)

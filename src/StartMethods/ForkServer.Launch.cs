@@ -24,30 +24,34 @@ public sealed partial class ForkServer
         launch.EncodeJob(); // what cannot travel is said before anything is started
         if (RuntimeVerdict.Reason is not null)
             return launch.Start(launch.CreateSpawnInfo());
-        FrameContent? assignment = null;
-        ProcessLifetime? child;
+        ProcessLifetime? child = HandOver(launch) ?? TakeAhead(launch) ?? ForkOnDemand(launch);
+        if (child is null)
+            return launch.Start(launch.CreateSpawnInfo());
+        Teach(launch.Function);
+        OrderAhead();
+        return new SpawnedProcess(child);
+    }
+
+    private ProcessLifetime? ForkOnDemand(ChildLaunch launch)
+    {
+        launch.EncodeJob(); // once more, where a spare child has died with it
+        FrameContent? circumstances = null;
+        bool isTold = false;
         try
         {
-            child = HandOver(launch);
-            if (child is null)
-                launch.EncodeJob(); // once more, where a spare child has died with it
             // What the child is to be is put together while it is forked. It sees the end of its channel if that fails.
-            child ??= ForkChild(launch.End.Socket!.Number, launch.Options.StartTimeout, () => assignment ??= Assignment.Compose(launch));
+            ProcessLifetime? child = ForkChild(launch.End.Socket!.Number, launch.Options.StartTimeout, () => circumstances ??= Assignment.Compose(launch));
+            if (child is null)
+                return null;
+            launch.Tell(circumstances!.Value);
+            isTold = true;
+            return child;
         }
-        catch
+        finally
         {
-            assignment?.Sent!();
-            throw;
+            if (!isTold)
+                circumstances?.Sent!();
         }
-        if (child is null)
-        {
-            assignment?.Sent!();
-            return launch.Start(launch.CreateSpawnInfo());
-        }
-        if (assignment is not null)
-            launch.Channel.Post(assignment.Value);
-        Teach(launch.Function);
-        return new SpawnedProcess(child);
     }
 
     private void Teach(Function function)

@@ -64,14 +64,14 @@ public sealed partial class ForkServer
         if (Judge(state, server, server.Ready.Result) is null)
             return;
         ServerConnection? old;
-        IReadOnlyList<SpareChild> oldSpares;
+        IEnumerable<ChildAhead> waiting;
         lock (state.Gate)
         {
             (old, state.Current, state.Plan, state.PreloadFailure) = (state.Current, server, plan, null);
-            oldSpares = state.Spares.Renew();
+            waiting = state.RenewWaiting();
         }
-        foreach (SpareChild spare in oldSpares)
-            spare.Close();
+        foreach (ChildAhead child in waiting)
+            child.Close();
         old?.Close();
     }
 }

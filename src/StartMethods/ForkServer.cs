@@ -18,6 +18,7 @@ public sealed partial class ForkServer : StartMethod, IAsyncDisposable
     private static int s_lastNumber;
     private readonly bool _isShared;
     private readonly int _spareChildren;
+    private readonly bool _forksAhead;
     private readonly TimeSpan _startTimeout;
     private readonly ServerPlan _firstPlan;
     private ServerState? _state;
@@ -33,6 +34,7 @@ public sealed partial class ForkServer : StartMethod, IAsyncDisposable
     private ForkServer(ForkServerOptions options, string name, bool isShared)
     {
         (_spareChildren, _startTimeout, _isShared) = (options.SpareChildren, options.StartTimeout > LongestWait ? Timeout.InfiniteTimeSpan : options.StartTimeout, isShared);
+        _forksAhead = options.ForksAhead && _spareChildren == 0;
         _firstPlan = new ServerPlan(name, options.Preload, options.PreloadAsync, [.. options.PreloadAssemblies.Select(assembly => assembly.FullName!)], options.TieredCompilation, options.HugePages, TestsRuntime: false);
     }
 

@@ -37,6 +37,13 @@ public sealed class ForkServerOptions
     }
 
     /// <summary>
+    /// Whether the next child is forked while the last one runs, as long as starts follow one another within milliseconds, so that a start in a loop or under load does not wait for
+    /// a fork. Such a child is told what to be and do at its start, as any other, costs nothing more, and ends when 10 ms have brought no start. Without effect
+    /// with <see cref="SpareChildren"/>, and where the preload has left threads behind. Default: true.
+    /// </summary>
+    public bool ForksAhead { get; set; } = true;
+
+    /// <summary>
     /// Whether the server and its children recompile, in the background, the code that they run often. Without it each function is compiled once and well, and code that
     /// was compiled ahead of time stays as it is: a child starts sooner and has half of the memory of its own, and one that computes for seconds may take longer. Default: true.
     /// </summary>

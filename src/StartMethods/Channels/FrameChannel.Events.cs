@@ -26,14 +26,12 @@ internal sealed partial class FrameChannel
         (_received, _closed) = (received, closed);
         if (_transport.IsSocket)
         {
-            ReactorWatch watch = Reactor.Shared.Watch(_transport.Handle, ReadWhatIsThere);
+            // Under the lock that its callback takes at the end: an end that was heard before the watch is known here would be told again and again, until this thread went on.
             lock (_sending)
             {
-                _readWatch = watch;
-                if (!_disposed && !_ended)
-                    return;
+                if (!_disposed)
+                    _readWatch = Reactor.Shared.Watch(_transport.Handle, ReadWhatIsThere);
             }
-            watch.Dispose();
         }
         else
         {
@@ -42,20 +40,22 @@ internal sealed partial class FrameChannel
     }
 
     /// <summary>
-    /// Sends a frame as soon as the other side takes it, in the order of the calls, without ever waiting. Where nobody reads any more, it is dropped: the end
-    /// is told to the one who listens.
+    /// Sends frames as soon as the other side takes them, in the order of the calls and as one message where that is possible, without ever waiting. Where nobody reads any more,
+    /// they are dropped: the end is told to the one who listens.
     /// </summary>
-    internal void Post(in FrameContent content)
+    internal void Post(params ReadOnlySpan<FrameContent> contents)
     {
-        PendingFrame frame = new(content);
+        PendingFrame[] frames = PendingFrame.Of(contents);
         lock (_sending)
         {
             if (_broken || _disposed)
             {
-                frame.Release();
+                foreach (PendingFrame frame in frames)
+                    frame.Release();
                 return;
             }
-            _queue.Enqueue(frame);
+            foreach (PendingFrame frame in frames)
+                _queue.Enqueue(frame);
             if (_writing)
                 return;
             if (_transport.IsSocket)

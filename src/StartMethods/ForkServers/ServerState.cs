@@ -22,6 +22,14 @@ internal sealed class ServerState(ServerPlan plan, int spareChildren)
 
     internal SpareTable<SpareChild> Spares { get; } = new(spareChildren);
 
+    /// <summary>The next child, where starts follow one another.</summary>
+    internal SpareTable<ChildAhead> Ahead { get; } = new(1);
+
+    internal Succession Succession { get; } = new(TimeProvider.System);
+
+    /// <summary>Ends a child that was forked ahead and that nobody takes. It is there as long as one waits, and until it has seen that none does.</summary>
+    internal Alarm? Expiry { get; set; }
+
     private SpareCircumstances? _spareCircumstances;
 
     /// <summary>What spare children are to be given now.</summary>
@@ -56,23 +64,28 @@ internal sealed class ServerState(ServerPlan plan, int spareChildren)
     internal async Task EndAsync()
     {
         ServerConnection[] servers;
-        IReadOnlyList<SpareChild> spares;
-        Alarm? refill;
+        IEnumerable<ChildAhead> waiting;
+        Alarm? refill, expiry;
         lock (Gate)
         {
             IsEnded = true;
             (refill, Refill) = (Refill, null);
+            (expiry, Expiry) = (Expiry, null);
             servers = [.. _all];
-            spares = Spares.Renew();
+            waiting = RenewWaiting();
             Current = null;
             _spareCircumstances?.Dispose();
             _spareCircumstances = null;
         }
         refill?.Dispose(); // not under the gate, which its callback takes
+        expiry?.Dispose();
         foreach (ServerConnection server in servers)
             server.Close();
-        await Task.WhenAll([.. servers.Select(EndAsync), .. spares.Select(spare => spare.EndAsync(EndGrace))]).ConfigureAwait(false);
+        await Task.WhenAll([.. servers.Select(EndAsync), .. waiting.Select(child => child.EndAsync(EndGrace))]).ConfigureAwait(false);
     }
+
+    /// <summary>Under the gate: a newer image, or none. The children that wait are handed back to be ended.</summary>
+    internal IEnumerable<ChildAhead> RenewWaiting() => [.. Spares.Renew(), .. Ahead.Renew()];
 
     internal static async Task EndAsync(ServerConnection server)
     {

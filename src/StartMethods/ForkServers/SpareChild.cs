@@ -6,7 +6,7 @@ namespace StartMethods.ForkServers;
 
 /// <summary>A child that was forked ahead: it has its channel, and the circumstances that most children get, and waits for what it is to do. If its channel closes, it ends.</summary>
 /// <remarks>It is listened to from its birth on: at its start nothing has to be watched any more, and its Hello is here.</remarks>
-internal sealed class SpareChild
+internal sealed class SpareChild : ChildAhead
 {
     private readonly Lock _gate = new();
     private readonly ChildStreams _streams;
@@ -17,18 +17,14 @@ internal sealed class SpareChild
     private bool _isTold, _isClosed;
 
     /// <summary>One just born. The channel and the streams are its own from now on.</summary>
-    internal SpareChild(ProcessLifetime process, FrameChannel channel, ChildStreams streams, SpareCircumstances given)
+    internal SpareChild(ProcessLifetime process, FrameChannel channel, ChildStreams streams, SpareCircumstances given) : base(process, channel)
     {
-        (Process, Channel, _streams, Given) = (process, channel, streams, given);
+        (_streams, Given) = (streams, given);
         streams.Relay!.Start(process.Id, null);
         _ = process.Exited; // to be noticed when it comes
         channel.Post(given.Content(streams));
         channel.Listen(Received, Closed);
     }
-
-    internal ProcessLifetime Process { get; }
-
-    internal FrameChannel Channel { get; }
 
     /// <summary>What it was given ahead.</summary>
     internal SpareCircumstances Given { get; }
@@ -95,28 +91,14 @@ internal sealed class SpareChild
         closed?.Invoke(error);
     }
 
-    internal void Close()
+    internal override void Close()
     {
-        Channel.Dispose();
+        base.Close();
         _streams.Dispose();
         lock (_gate)
         {
             while (_said.TryDequeue(out Frame? frame))
                 frame.Dispose();
-        }
-    }
-
-    internal async Task EndAsync(TimeSpan grace)
-    {
-        Close();
-        try
-        {
-            await Process.Exited.WaitAsync(grace).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            Process.Signal(SignalNumber.Kill);
-            await Process.Exited.ConfigureAwait(false);
         }
     }
 }
