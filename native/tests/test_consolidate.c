@@ -267,6 +267,31 @@ static void the_heap_keeps_what_is_in_it_and_grows_as_before(void)
     CHECK(holds(block, PAGES, 0));
 }
 
+static char of_the_program[200 * PAGE] = "data";
+
+static void the_data_of_a_program_stay_what_and_where_they_are(void)
+{
+    enum { PAGES = sizeof of_the_program / PAGE - 1 };
+    set_up();
+    make_code_memory(EVERYTHING);
+    char *block = of_the_program + PAGE - (uintptr_t)of_the_program % PAGE;
+    for (int i = 0; i < PAGES; i++)
+        *(int *)(block + i * PAGE) = i;
+    consolidate();
+    CHECK(holds(block, PAGES, 0));
+    int together = count_in_folios(block, PAGES);
+    CHECK(together < 0 || together > PAGES / 2);
+    int pid = do_fork(SM_FORK_REVIVE_ALL, 2000000);
+    if (pid == 0) {
+        for (int i = 0; i < PAGES; i++)
+            *(int *)(block + i * PAGE) += 1000;
+        _exit(holds(block, PAGES, 1000) ? 0 : 1);
+    }
+    CHECK(pid > 0);
+    CHECK_EQUAL(0, exit_code_of(pid));
+    CHECK(holds(block, PAGES, 0));
+}
+
 static int put(const char *folder, const char *name, long number)
 {
     char path[256], text[32];
@@ -318,6 +343,7 @@ static const sm_test_case cases[] = {
     CASE(memory_without_code_stays_as_it_is),
     CASE(a_file_that_is_shared_stays_shared),
     CASE(the_heap_keeps_what_is_in_it_and_grows_as_before),
+    CASE(the_data_of_a_program_stay_what_and_where_they_are),
     CASE(where_a_memory_cgroup_has_no_room_nobody_is_killed),
 };
 

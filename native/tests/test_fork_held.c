@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 // 0: the threads were parked already.
@@ -144,6 +145,40 @@ static void a_thread_is_held_only_where_it_was_seen_to_wait_before(void)
     CHECK(is_answered(2));
 }
 
+static int is_dead(int socket)
+{
+    char byte;
+    return recv(socket, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+static void a_socket_is_a_dead_end_in_a_child_whether_it_was_there_when_threads_were_parked_or_came_later(void)
+{
+    int before[2], after[2], file = open("/proc/self/stat", O_RDONLY);
+    char byte;
+    set_up();
+    CHECK_EQUAL(0, socketpair(AF_UNIX, SOCK_STREAM, 0, before));
+    start_waiting(2, NULL);
+    CHECK_EQUAL(1, sm_fork_hold());
+    CHECK_EQUAL(0, socketpair(AF_UNIX, SOCK_STREAM, 0, after));
+    int pid = do_fork(LATE | SM_FORK_HOLD, 2000000);
+    if (pid == 0)
+        _exit(is_dead(before[0]) && is_dead(after[0]) && read(file, &byte, 1) == 1 ? 0 : 1);
+    CHECK(pid > 0);
+    CHECK_EQUAL(0, last.tries);
+    CHECK_EQUAL(0, exit_code_of(pid));
+    CHECK_EQUAL(-1, recv(before[0], &byte, 1, MSG_DONTWAIT));   // here they live
+    close(last.pidfd);
+    close(file);
+    for (int i = 0; i < 2; i++) {
+        close(before[i]);
+        close(after[i]);
+    }
+    sm_fork_let_go();
+    sem_post(&wanted);
+    sem_post(&wanted);
+    CHECK(all_done(2));
+}
+
 static void looking_at_the_threads_lets_them_go(void)
 {
     sm_thread_info threads[4];
@@ -191,6 +226,7 @@ static const sm_test_case cases[] = {
     CASE(a_thread_that_waits_for_others_is_held_however_long_nothing_is_asked_for),
     CASE(a_thread_that_has_been_started_since_is_noticed_and_not_held),
     CASE(a_thread_is_held_only_where_it_was_seen_to_wait_before),
+    CASE(a_socket_is_a_dead_end_in_a_child_whether_it_was_there_when_threads_were_parked_or_came_later),
     CASE(looking_at_the_threads_lets_them_go),
     CASE(pages_of_an_assembly_that_nobody_has_written_are_dropped_and_read_again),
 };
