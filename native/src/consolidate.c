@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-enum { LONGEST_GAP = HUGE_PAGE, LEAST_MAPPINGS = 16, MOST_PIECES = 64, WORTH_A_FOLIO = HUGE_PAGE / 4, EVERYTHING = PROT_READ | PROT_WRITE | PROT_EXEC };
+enum { LONGEST_GAP = HUGE_PAGE, LEAST_MAPPINGS = 16, MOST_PIECES = 64, EVERYTHING = PROT_READ | PROT_WRITE | PROT_EXEC };
 static sm_range pieces[MOST_PIECES];
 static int piece_count;
 
@@ -74,6 +74,7 @@ typedef struct { char *room, *new, *old; size_t size, room_size; } replacement;
 // All is on huge pages before there is anything in it: where a memory cgroup has no room for one, the kernel says so, but for a small page it kills somebody. It makes a huge page only of what is there: a byte.
 static int begin(replacement *exchange, char *old, size_t size, size_t offset)
 {
+    enum { WORTH_A_FOLIO = HUGE_PAGE / 4 };
     exchange->size = size;
     exchange->old = old;
     exchange->room_size = size + 3 * HUGE_PAGE;     // one to align it, and what its ends leave of theirs
@@ -94,20 +95,13 @@ static int begin(replacement *exchange, char *old, size_t size, size_t offset)
     return error;
 }
 
-// Where it could not be copied, all is as it was.
-static int put_in_place(const replacement *exchange, int rights, int error)
+// Returns the bytes on huge pages; where it could not be copied, all is as it was.
+static int64_t end(replacement *exchange, int rights, int error)
 {
     if (error == 0 && syscall(SYS_mprotect, exchange->new, exchange->size, rights) != 0)
         error = -errno;
     if (error == 0 && syscall(SYS_mremap, exchange->new, exchange->size, exchange->size, MREMAP_MAYMOVE | MREMAP_FIXED, exchange->old) == -1)
         error = -errno;
-    return error;
-}
-
-// Returns the bytes on huge pages.
-static int64_t end(const replacement *exchange, int rights, int error)
-{
-    error = put_in_place(exchange, rights, error);
     syscall(SYS_munmap, exchange->room, exchange->room_size);
     return error < 0 ? error : huge_down(exchange->new + exchange->size) - huge_up(exchange->new);
 }
@@ -134,18 +128,21 @@ static char *end_with_reserve(const sm_mapping *last)
     return reserved < wanted ? last->end : wanted;
 }
 
+static long count_pages(sm_pages *pages, char *start, char *stop)
+{
+    sm_range run;
+    long there = 0;
+    sm__pages_of(pages, start, stop);
+    while (sm__next_pages(pages, &run))
+        there += (run.end - run.start) / PAGE;
+    return there;
+}
+
 // Code that hardly anybody has read yet stays in its file: a child that needs it reads it from there, as before.
 static int is_cold(sm_pages *pages, const sm_mapping *mapping, char *block)
 {
     enum { FEW = HUGE_PAGE / PAGE / 4 };
-    sm_range run;
-    long there = 0;
-    if (!mapping->inode || mapping->write)
-        return 0;
-    sm__pages_of(pages, block, block + HUGE_PAGE);
-    while (sm__next_pages(pages, &run))
-        there += (run.end - run.start) / PAGE;
-    return there < FEW;
+    return mapping->inode && !mapping->write && count_pages(pages, block, block + HUGE_PAGE) < FEW;
 }
 
 // Remembers it: what is written to comes off its huge page, and is put back later.
@@ -163,53 +160,33 @@ static int64_t exchange_piece(char *start, char *stop, const sm_mapping *first, 
     return huge;
 }
 
-static long count_pages(int pagemap, const char *start, const char *stop, uint64_t flags, uint64_t wanted)
+// The C heap, if it is one mapping: a piece with something asked for it (MADV_DONTFORK) would be one of its own. What malloc has given back is there again afterwards, so not if that is much of it.
+static const sm_mapping *heap_to_exchange(void)
 {
-    uint64_t entries[HUGE_PAGE / PAGE];
-    long count = 0, got = sizeof entries;
-    for (; start < stop && got > 0; start += got / (long)sizeof *entries * PAGE) {
-        size_t size = (size_t)(stop - start) / PAGE * sizeof *entries;
-        got = syscall(SYS_pread64, pagemap, entries, size < sizeof entries ? size : sizeof entries, (off_t)((uintptr_t)start / PAGE * sizeof *entries));
-        for (long i = 0; i < got / (long)sizeof *entries; i++)
-            count += (entries[i] & flags) == wanted;
-    }
-    return got > 0 ? count : -1;
-}
-
-// The C heap, and of libraries what the loader has relocated, and their data. Not memory that others have mapped: what they have asked for it (MADV_WIPEONFORK) would be lost.
-static int is_small(int pagemap, const sm_mapping *mapping)
-{
-    enum { FEW = 8 };
-    const uint64_t present = 1ull << 63, of_file = 1ull << 61;
-    if (mapping->heap)
-        return mapping->read && mapping->write;
-    if (!mapping->inode || mapping->shared || mapping->execute || !mapping->read)
-        return 0;
-    long own = count_pages(pagemap, mapping->start, mapping->end, present | of_file, present);
-    return own >= FEW && own * PAGE >= (mapping->end - mapping->start) / 2;
-}
-
-// Children write to it here and there: on huge pages each of them would take those apart. So it is put side by side in large folios.
-static void exchange_small(int pagemap)
-{
-    enum { MOST = 32 };
-    const sm_mapping *found[MOST];
-    replacement all, one;
-    size_t size = 0, count = 0;
-    for (int i = 0; i < sm__mapping_count && count < MOST; i++)
-        if (is_small(pagemap, &sm__mappings[i])) {
-            found[count++] = &sm__mappings[i];
-            size += (size_t)(sm__mappings[i].end - sm__mappings[i].start);
+    SM_TABLE static sm_pages pages;
+    const ptrdiff_t most = 32 * HUGE_PAGE;
+    const sm_mapping *heap = NULL;
+    for (int i = 0; i < sm__mapping_count; i++)
+        if (sm__mappings[i].heap) {
+            if (heap)
+                return NULL;
+            heap = &sm__mappings[i];
         }
-    if (size < WORTH_A_FOLIO || begin(&all, NULL, size, 0) < 0)
-        return;
-    one = all;
-    for (size_t i = 0; i < count; i++, one.new += one.size) {
-        one.old = found[i]->start;
-        one.size = (size_t)(found[i]->end - found[i]->start);
-        put_in_place(&one, found[i]->write ? PROT_READ | PROT_WRITE : PROT_READ, copy_all(&one, found[i], found[i]));
-    }
-    syscall(SYS_munmap, all.room, all.room_size);
+    if (!heap || !heap->read || !heap->write || heap->execute || heap->end - heap->start > most)
+        return NULL;
+    sm__open_pages(&pages);
+    long there = pages.file < 0 ? 0 : count_pages(&pages, heap->start, heap->end);
+    sm__close_pages(&pages);
+    return there * PAGE > (heap->end - heap->start) / 4 * 3 ? heap : NULL;
+}
+
+// Children write to it all over: on huge pages each of them would take those apart.
+static void exchange_heap(void)
+{
+    replacement exchange;
+    const sm_mapping *heap = heap_to_exchange();
+    if (heap && begin(&exchange, heap->start, (size_t)(heap->end - heap->start), 0) == 0)
+        end(&exchange, PROT_READ | PROT_WRITE, copy_all(&exchange, heap, heap));
 }
 
 static int64_t exchange_all(const sm_mapping *first, const sm_mapping *last)
@@ -295,11 +272,8 @@ int64_t sm__consolidate(void)
         int64_t done = consolidate_from(&i);
         huge = done < 0 ? done : huge + done;
     }
-    int pagemap = huge >= 0 ? open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC) : -1;
-    if (pagemap >= 0 && sm__read_ranges() >= 0)     // without what is in one piece now
-        exchange_small(pagemap);
-    if (pagemap >= 0)
-        close(pagemap);
+    if (huge >= 0)
+        exchange_heap();
     return huge;
 }
 
@@ -336,7 +310,12 @@ static int is_huge(int pagemap, const char *block)
 static int is_shared(int pagemap, const char *block)
 {
     const uint64_t present = 1ull << 63, ours_alone = 1ull << 56;
-    return count_pages(pagemap, block, block + HUGE_PAGE, present | ours_alone, present) != 0;
+    uint64_t entries[HUGE_PAGE / PAGE];
+    long got = syscall(SYS_pread64, pagemap, entries, sizeof entries, (off_t)((uintptr_t)block / PAGE * sizeof *entries)) / (long)sizeof *entries;
+    for (long i = 0; i < got; i++)
+        if ((entries[i] & (present | ours_alone)) == present)
+            return 1;
+    return got <= 0;
 }
 
 // And what has been written to, while a child lived that shared it, is on small pages again. No thread minds this. -EAGAIN: not all could be moved, now.

@@ -168,7 +168,6 @@ int sm__is_code(const sm_mapping *mapping);
 int sm__code_file(void);
 void sm__wake(_Atomic int *word);
 long sm__count_descriptors(void);
-void sm__note_descriptors(void);
 int sm__own_descriptors(sm_run *run);
 int sm__revive_all(sm_run *run);
 void sm__rewrite_thread_ids(sm_run *run);

@@ -106,8 +106,6 @@ void sm__hold_or_release(const sm_run *run)
             has_work |= !waits_for_others(&sm__slots[i]);
         }
         threads = run->result->threads;
-        if (held)
-            sm__note_descriptors();
     }
 }
 

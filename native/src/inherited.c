@@ -121,23 +121,10 @@ static int is_kept(const sm_run *run, int descriptor)
 
 typedef struct { sm_run *run; pipe_copy signals, synchronisation; int dead_socket, dead_inotify; } pass;
 
-// Of a server whose threads are held: what is no pipe, socket, epoll, eventfd or inotify. Only the thread that forks could exchange one of these for another, and it does not.
-enum { MOST_NOTED = 1024 };
-SM_TABLE static unsigned char indifferent[MOST_NOTED];
-
-void sm__note_descriptors(void)
-{
-    struct stat state;
-    for (int descriptor = 0; descriptor < MOST_NOTED; descriptor++)
-        indifferent[descriptor] = kind_of(descriptor, &state) == KIND_OTHER;
-}
-
 static int own_one(pass *p, int descriptor)
 {
     struct stat state;
     int error = 0;
-    if (sm__holds() && descriptor < MOST_NOTED && indifferent[descriptor])
-        return 0;
     switch (kind_of(descriptor, &state)) {
     case KIND_NONE:
         return -EBADF;

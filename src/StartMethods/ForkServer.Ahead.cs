@@ -19,7 +19,8 @@ public sealed partial class ForkServer
         }
     }
 
-    private ProcessLifetime? TakeAhead(ChildLaunch launch)
+    // The circumstances are what the child is to be, once that was put together; null again when a child has it.
+    private ProcessLifetime? TakeAhead(ChildLaunch launch, ref FrameContent? circumstances)
     {
         ServerState state = State;
         lock (state.Gate)
@@ -27,25 +28,23 @@ public sealed partial class ForkServer
             if (state.Ahead.Idle == 0)
                 return null;
         }
-        FrameContent circumstances = Assignment.Compose(launch);
+        circumstances = Assignment.Compose(launch);
         ChildAhead? child;
         lock (state.Gate)
             child = state.Ahead.TryTake();
         bool isTold = false;
         try
         {
-            isTold = child is not null && launch.TryTell(child.Channel, circumstances);
+            isTold = child is not null && launch.TryTell(child.Channel, circumstances.Value);
         }
         finally
         {
             if (!isTold)
-            {
-                circumstances.Sent!();
                 child?.Close(); // it has died meanwhile
-            }
         }
         if (!isTold)
             return null;
+        circumstances = null;
         launch.Take(child!.Channel);
         return child.Process;
     }
@@ -61,7 +60,7 @@ public sealed partial class ForkServer
         lock (state.Gate)
         {
             server = state.Current;
-            if (!state.Succession.Started() || state.IsEnded || server is not { IsAlive: true, KeepsStill: true } || state.Ahead.TakeOrders() == 0)
+            if (!state.Succession.Started() || state.IsEnded || server is not { IsAlive: true, MayForkAhead: true } || state.Ahead.TakeOrders() == 0)
                 return;
             generation = state.Ahead.Generation;
         }
@@ -93,7 +92,7 @@ public sealed partial class ForkServer
                 kept = state.Ahead.Arrived(new ChildAhead(outcome.Child, channel), generation);
         }
         if (!kept)
-            channel.Dispose(); // it sees that, and ends
+            state.EndLate(outcome.Child, channel);
     }
 
     // Under the gate. A child that nobody takes must be ended by somebody.

@@ -24,7 +24,16 @@ public sealed partial class ForkServer
         launch.EncodeJob(); // what cannot travel is said before anything is started
         if (RuntimeVerdict.Reason is not null)
             return launch.Start(launch.CreateSpawnInfo());
-        ProcessLifetime? child = HandOver(launch) ?? TakeAhead(launch) ?? ForkOnDemand(launch);
+        FrameContent? circumstances = null;
+        ProcessLifetime? child;
+        try
+        {
+            child = HandOver(launch) ?? TakeAhead(launch, ref circumstances) ?? ForkOnDemand(launch, ref circumstances);
+        }
+        finally
+        {
+            circumstances?.Sent!(); // nobody has it
+        }
         if (child is null)
             return launch.Start(launch.CreateSpawnInfo());
         Teach(launch.Function);
@@ -32,25 +41,23 @@ public sealed partial class ForkServer
         return new SpawnedProcess(child);
     }
 
-    private ProcessLifetime? ForkOnDemand(ChildLaunch launch)
+    private ProcessLifetime? ForkOnDemand(ChildLaunch launch, ref FrameContent? circumstances)
     {
         launch.EncodeJob(); // once more, where a spare child has died with it
-        FrameContent? circumstances = null;
-        bool isTold = false;
+        FrameContent? composed = circumstances;
         try
         {
             // What the child is to be is put together while it is forked. It sees the end of its channel if that fails.
-            ProcessLifetime? child = ForkChild(launch.End.Socket!.Number, launch.Options.StartTimeout, () => circumstances ??= Assignment.Compose(launch));
+            ProcessLifetime? child = ForkChild(launch.End.Socket!.Number, launch.Options.StartTimeout, () => composed ??= Assignment.Compose(launch));
             if (child is null)
                 return null;
-            launch.Tell(circumstances!.Value);
-            isTold = true;
+            launch.Tell(composed!.Value);
+            composed = null;
             return child;
         }
         finally
         {
-            if (!isTold)
-                circumstances?.Sent!();
+            circumstances = composed;
         }
     }
 

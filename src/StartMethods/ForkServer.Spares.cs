@@ -148,7 +148,7 @@ public sealed partial class ForkServer
         }
         if (kept)
             return;
-        channel.Dispose(); // it sees that, and ends
+        state.EndLate(outcome.Child, channel);
         streams.Dispose();
     }
 }

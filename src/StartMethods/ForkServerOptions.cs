@@ -38,8 +38,8 @@ public sealed class ForkServerOptions
 
     /// <summary>
     /// Whether the next child is forked while the last one runs, as long as starts follow one another within milliseconds, so that a start in a loop or under load does not wait for
-    /// a fork. Such a child is told what to be and do at its start, as any other, costs nothing more, and ends when 10 ms have brought no start. Without effect
-    /// with <see cref="SpareChildren"/>, and where the preload has left threads behind. Default: true.
+    /// a fork. Such a child is told what to be and do at its start, as any other, and ends when 10 ms have brought no start; so what a timer of the preload changes it
+    /// has as it was up to 10 ms before. Without effect with <see cref="SpareChildren"/>, and where the preload has left threads behind or registered hooks of <see cref="AtFork"/>. Default: true.
     /// </summary>
     public bool ForksAhead { get; set; } = true;
 

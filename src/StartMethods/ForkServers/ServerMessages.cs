@@ -33,7 +33,8 @@ internal enum ServerMessageKind : byte
 /// <param name="Unsupported">Why this runtime cannot be forked; empty where it can.</param>
 /// <param name="Unsafe">Threads that the preload left behind and that make forking unsafe: each start fails with this text. Empty where there are none.</param>
 /// <param name="Warning">Threads that the preload left behind and that forking copes with. Empty where there are none.</param>
-internal readonly record struct ReadyMessage(string Unsupported, string Unsafe, string Warning);
+/// <param name="HasHooks">Whether the preload has registered hooks of <see cref="AtFork"/>, which run for each child.</param>
+internal readonly record struct ReadyMessage(string Unsupported, string Unsafe, string Warning, bool HasHooks);
 
 /// <summary>Fork a child. It gets the descriptor, its channel; as a spare it practises before it listens to that.</summary>
 internal readonly record struct ForkMessage(uint Id, bool IsSpare, int SocketIndex);
@@ -64,7 +65,9 @@ internal static class ServerMessages
     {
         int at = Text(target, HeaderSize, message.Unsupported);
         at = Text(target, at, message.Unsafe);
-        return Finish(target, ServerMessageKind.Ready, 0, 0, Text(target, at, message.Warning));
+        at = Text(target, at, message.Warning);
+        target[at] = message.HasHooks ? (byte)1 : (byte)0;
+        return Finish(target, ServerMessageKind.Ready, 0, 0, at + 1);
     }
 
     internal static int Write(Span<byte> target, in ForkMessage message)
@@ -127,7 +130,7 @@ internal static class ServerMessages
     internal static ReadyMessage ReadReady(ReadOnlySpan<byte> message)
     {
         int at = HeaderSize;
-        return End(message, new ReadyMessage(Text(message, ref at), Text(message, ref at), Text(message, ref at)), at);
+        return End(message, new ReadyMessage(Text(message, ref at), Text(message, ref at), Text(message, ref at), Flag(message, ref at)), at);
     }
 
     internal static ForkMessage ReadFork(ReadOnlySpan<byte> message)
@@ -187,6 +190,8 @@ internal static class ServerMessages
         BinaryPrimitives.WriteUInt16LittleEndian(target[at..], (ushort)length);
         return at + 2 + length;
     }
+
+    private static bool Flag(ReadOnlySpan<byte> message, ref int at) => at < message.Length && message[at] <= 1 ? message[at++] == 1 : throw Wrong(message);
 
     private static string Text(ReadOnlySpan<byte> message, ref int at)
     {

@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using StartMethods.Channels;
+using StartMethods.Spawning;
 
 namespace StartMethods.ForkServers;
 
@@ -8,6 +9,7 @@ internal sealed class ServerState(ServerPlan plan, int spareChildren)
 {
     private static readonly TimeSpan EndGrace = TimeSpan.FromSeconds(2);
     private readonly List<ServerConnection> _all = [];
+    private readonly List<Task> _late = [];
 
     internal Lock Gate { get; } = new();
 
@@ -82,6 +84,23 @@ internal sealed class ServerState(ServerPlan plan, int spareChildren)
         foreach (ServerConnection server in servers)
             server.Close();
         await Task.WhenAll([.. servers.Select(EndAsync), .. waiting.Select(child => child.EndAsync(EndGrace))]).ConfigureAwait(false);
+        Task[] late;
+        lock (Gate)
+            late = [.. _late]; // all that the servers have said was heard before they were gone
+        await Task.WhenAll(late).ConfigureAwait(false);
+    }
+
+    /// <summary>A child that has come when it is not wanted any more sees that and ends. Who ends all of it waits for that too.</summary>
+    internal void EndLate(ProcessLifetime? child, FrameChannel channel)
+    {
+        channel.Dispose();
+        if (child is null)
+            return;
+        lock (Gate)
+        {
+            if (IsEnded)
+                _late.Add(new ChildAhead(child, channel).EndAsync(EndGrace));
+        }
     }
 
     /// <summary>Under the gate: a newer image, or none. The children that wait are handed back to be ended.</summary>

@@ -12,7 +12,7 @@ internal static class ServerWarmUp
     internal static ReadyMessage Run(ServerSetup setup)
     {
         if (ForkEngine.UnsupportedReason is { } reason)
-            return new ReadyMessage(reason, "", "");
+            return new ReadyMessage(reason, "", "", HasHooks: false);
         ForkedEnvironment.Adopt(setup.Environment);
         foreach (string assembly in setup.Assemblies)
             Assembly.Load(assembly);
@@ -24,11 +24,11 @@ internal static class ServerWarmUp
         GiveBackMemory();
         (string unsafeThreads, string warning) = LeftThreads.Find();
         if (unsafeThreads.Length > 0)
-            return new ReadyMessage("", unsafeThreads, warning);
+            return new ReadyMessage("", unsafeThreads, warning, AtFork.Count > 0);
         if (setup.HugePages)
             _ = Native.ForkConsolidate(); // all is as it was, where there are none
         string unsupported = setup.TestsRuntime ? Canary.Run() : "";
-        return new ReadyMessage(unsupported, "", warning);
+        return new ReadyMessage(unsupported, "", warning, AtFork.Count > 0);
     }
 
     /// <summary>By itself, the runtime lets megabytes of what was needed for a fork lie there, for each later one to copy.</summary>

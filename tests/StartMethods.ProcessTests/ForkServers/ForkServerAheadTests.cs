@@ -159,12 +159,30 @@ public class ForkServerAheadTests : IsolatedProcessTest
     }
 
     [Test]
-    public async Task Nothing_is_forked_ahead_where_that_is_not_wanted_or_a_thread_of_the_preload_may_change_something_meanwhile()
+    public async Task A_server_that_is_disposed_of_takes_the_child_that_is_on_its_way_with_it()
+    {
+        int others = Surroundings.Children().Count;
+        for (int i = 0; i < 20; i++)
+        {
+            ForkServer server = new();
+            await UntilOneWaits(server);
+            ChildProcess child = ChildProcess.Start(static () => 1, On(server)); // with which the next one is asked for
+            Task disposed = server.DisposeAsync().AsTask();
+            await child.WaitForExitAsync(Limit);
+            await disposed;
+            Assert.That(Surroundings.Children(), Has.Count.EqualTo(others), $"in round {i}");
+            await child.DisposeAsync();
+        }
+    }
+
+    [Test]
+    public async Task Nothing_is_forked_ahead_where_that_is_not_wanted_or_the_preload_has_left_threads_or_hooks()
     {
         await using ForkServer unwanted = new(new ForkServerOptions { ForksAhead = false });
         await using ForkServer restless = new(new ForkServerOptions { Preload = static () => new Thread(static () => Thread.Sleep(Timeout.Infinite)) { IsBackground = true, Name = "left behind" }.Start() });
+        await using ForkServer hooked = new(new ForkServerOptions { Preload = static () => AtFork.Register(afterInChild: static () => s_loaded++) });
         restless.Warning += static (_, _) => { };
-        foreach (ForkServer server in (ForkServer[])[unwanted, restless])
+        foreach (ForkServer server in (ForkServer[])[unwanted, restless, hooked])
         {
             for (int i = 0; i < 40; i++)
             {

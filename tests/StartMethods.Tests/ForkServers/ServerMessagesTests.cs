@@ -5,7 +5,7 @@ namespace StartMethods.Tests.ForkServers;
 
 public class ServerMessagesTests
 {
-    private static readonly ReadyMessage Ready = new("no", "thread 7", "läuft ✓");
+    private static readonly ReadyMessage Ready = new("no", "thread 7", "läuft ✓", HasHooks: true);
     private static readonly ForkMessage Fork = new(17, true, 0);
     private static readonly ForkedMessage Forked = new(uint.MaxValue, 4711, 0);
     private static readonly RefusedMessage Refused = new(3, 11, "EAGAIN: pids.max");
