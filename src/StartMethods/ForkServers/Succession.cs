@@ -5,13 +5,14 @@ namespace StartMethods.ForkServers;
 /// </summary>
 internal sealed class Succession(TimeProvider clock)
 {
-    /// <summary>A start that comes later than this after the last one does not follow it.</summary>
-    internal static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(5);
+    /// <summary>A start that comes later than this after the last one does not follow it. Changed by tests alone, which a slow machine must not decide.</summary>
+    internal static TimeSpan Soon { get; set; } = TimeSpan.FromMilliseconds(5);
 
     /// <summary>
     /// How long after the last start a child still waits for the next one. Less than a server waits before it tidies its memory up, which it can do only while nobody shares that.
+    /// Changed by tests alone.
     /// </summary>
-    internal static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(10);
+    internal static TimeSpan Patience { get; set; } = TimeSpan.FromMilliseconds(10);
 
     /// <summary>So many in a row are a loop, or load: what a program starts at once, and then nothing more, needs no child that nobody will take.</summary>
     internal const int Row = 4;
