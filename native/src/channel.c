@@ -234,8 +234,8 @@ int32_t sm_environment_set(const char *name, const char *value)
 static int is_far_from_the_limit(int32_t descriptors)
 {
     struct rlimit limit;
-    long open = sm__count_descriptors();
-    return open > 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)(open + descriptors) <= limit.rlim_cur;
+    long opened = sm__count_descriptors();
+    return opened > 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)(opened + descriptors) <= limit.rlim_cur;
 }
 
 int32_t sm_has_room_for(int32_t descriptors)

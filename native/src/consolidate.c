@@ -128,21 +128,23 @@ static char *end_with_reserve(const sm_mapping *last)
     return reserved < wanted ? last->end : wanted;
 }
 
-static long count_pages(sm_pages *pages, char *start, char *stop)
+SM_TABLE static sm_pages pages;
+
+static long count_pages(char *start, char *stop)
 {
     sm_range run;
     long there = 0;
-    sm__pages_of(pages, start, stop);
-    while (sm__next_pages(pages, &run))
+    sm__pages_of(&pages, start, stop);
+    while (sm__next_pages(&pages, &run))
         there += (run.end - run.start) / PAGE;
     return there;
 }
 
 // Code that hardly anybody has read yet stays in its file: a child that needs it reads it from there, as before.
-static int is_cold(sm_pages *pages, const sm_mapping *mapping, char *block)
+static int is_cold(const sm_mapping *mapping, char *block)
 {
     enum { FEW = HUGE_PAGE / PAGE / 4 };
-    return mapping->inode && !mapping->write && count_pages(pages, block, block + HUGE_PAGE) < FEW;
+    return mapping->inode && !mapping->write && count_pages(block, block + HUGE_PAGE) < FEW;
 }
 
 // Remembers it: what is written to comes off its huge page, and is put back later.
@@ -163,7 +165,6 @@ static int64_t exchange_piece(char *start, char *stop, const sm_mapping *first, 
 // The C heap, if it is one mapping: a piece with something asked for it (MADV_DONTFORK) would be one of its own. What malloc has given back is there again afterwards, so not if that is much of it.
 static const sm_mapping *heap_to_exchange(void)
 {
-    SM_TABLE static sm_pages pages;
     const ptrdiff_t most = 32 * HUGE_PAGE;
     const sm_mapping *heap = NULL;
     for (int i = 0; i < sm__mapping_count; i++)
@@ -175,7 +176,7 @@ static const sm_mapping *heap_to_exchange(void)
     if (!heap || !heap->read || !heap->write || heap->execute || heap->end - heap->start > most)
         return NULL;
     sm__open_pages(&pages);
-    long there = pages.file < 0 ? 0 : count_pages(&pages, heap->start, heap->end);
+    long there = pages.file < 0 ? 0 : count_pages(heap->start, heap->end);
     sm__close_pages(&pages);
     return there * PAGE > (heap->end - heap->start) / 4 * 3 ? heap : NULL;
 }
@@ -191,13 +192,12 @@ static void exchange_heap(void)
 
 static int64_t exchange_all(const sm_mapping *first, const sm_mapping *last)
 {
-    SM_TABLE static sm_pages pages;
     char *start = first->start;
     int64_t huge = 0;
     sm__open_pages(&pages);
     for (const sm_mapping *mapping = first; mapping <= last; mapping++)
         for (char *block = huge_up(mapping->start); huge >= 0 && block + HUGE_PAGE <= mapping->end; block += HUGE_PAGE)
-            if (is_cold(&pages, mapping, block)) {
+            if (is_cold(mapping, block)) {
                 int64_t done = exchange_piece(start, block, first, mapping, EVERYTHING);
                 huge = done < 0 ? done : huge + done;
                 start = block + HUGE_PAGE;

@@ -47,10 +47,7 @@ public sealed class ChildLaunch
     }
 
     /// <summary>What the three standard descriptors of the child are to be.</summary>
-    internal ChildStreams Streams
-    {
-        get => _streams ??= new ChildStreams(Options);
-    }
+    internal ChildStreams Streams => _streams ??= new ChildStreams(Options);
 
     /// <summary>What the child is to run.</summary>
     internal Delegate Body => _job.Body;

@@ -9,15 +9,7 @@ namespace StartMethods;
 public sealed partial class ForkServer
 {
     /// <summary>How many children wait that were forked because starts follow one another: one, or none.</summary>
-    internal int IdleAhead
-    {
-        get
-        {
-            ServerState state = State;
-            lock (state.Gate)
-                return state.Ahead.Idle;
-        }
-    }
+    internal int IdleAhead => Count(static state => state.Ahead.Idle);
 
     // The circumstances are what the child is to be, once that was put together; null again when a child has it.
     private ProcessLifetime? TakeAhead(ChildLaunch launch, ref FrameContent? circumstances)
@@ -60,7 +52,7 @@ public sealed partial class ForkServer
         lock (state.Gate)
         {
             server = state.Current;
-            if (!state.Succession.Started() || state.IsEnded || server is not { IsAlive: true, MayForkAhead: true } || state.Ahead.TakeOrders() == 0)
+            if (!state.Succession.Started() || state.IsEnded || server is not { MayForkAhead: true } || state.Ahead.TakeOrders() == 0)
                 return;
             generation = state.Ahead.Generation;
         }

@@ -67,7 +67,7 @@ public sealed partial class ForkServer
         ServerConnection? server;
         lock (state.Gate)
             server = state.Current;
-        if (server is { IsAlive: true, Ready.IsCompletedSuccessfully: true })
+        if (server is { IsReady: true })
             server.Learn(function);
     }
 

@@ -8,14 +8,13 @@ namespace StartMethods;
 public sealed partial class ForkServer
 {
     /// <summary>How many spare children wait now.</summary>
-    internal int IdleSpares
+    internal int IdleSpares => Count(static state => state.Spares.Idle);
+
+    private int Count(Func<ServerState, int> waiting)
     {
-        get
-        {
-            ServerState state = State;
-            lock (state.Gate)
-                return state.Spares.Idle;
-        }
+        ServerState state = State;
+        lock (state.Gate)
+            return waiting(state);
     }
 
     private ProcessLifetime? HandOver(ChildLaunch launch)
@@ -87,7 +86,7 @@ public sealed partial class ForkServer
         lock (state.Gate)
         {
             server = state.Current;
-            if (state.IsEnded || server is not { IsAlive: true, Ready.IsCompletedSuccessfully: true })
+            if (state.IsEnded || server is not { IsReady: true })
                 return;
             (orders, generation) = (state.Spares.TakeOrders(), state.Spares.Generation);
         }

@@ -90,8 +90,11 @@ internal sealed partial class ServerConnection
     /// <summary>Whether it can still be asked.</summary>
     internal bool IsAlive => !Volatile.Read(ref _ended) && !Volatile.Read(ref _closing) && !Volatile.Read(ref _silent) && !Volatile.Read(ref _dying);
 
+    /// <summary>Whether it can be asked, and answers at once.</summary>
+    internal bool IsReady => IsAlive && Ready.IsCompletedSuccessfully;
+
     /// <summary>Whether it is ready, and may fork a child that nobody has asked for: no thread of its preload does anything meanwhile, and no hook of it is run for that child.</summary>
-    internal bool MayForkAhead => Ready.IsCompletedSuccessfully && Ready.Result is { Warning.Length: 0, HasHooks: false };
+    internal bool MayForkAhead => IsReady && Ready.Result is { Warning.Length: 0, HasHooks: false };
 
     /// <summary>Whether it has ever forked a child.</summary>
     internal bool HasServed { get; private set; }

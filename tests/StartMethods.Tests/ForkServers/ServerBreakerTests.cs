@@ -4,16 +4,7 @@ namespace StartMethods.Tests.ForkServers;
 
 public class ServerBreakerTests
 {
-    private sealed class Clock : TimeProvider
-    {
-        internal TimeSpan Now { get; set; }
-
-        public override long GetTimestamp() => Now.Ticks;
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-    }
-
-    private readonly Clock _clock = new();
+    private readonly StoppedClock _clock = new();
     private ServerBreaker _breaker = null!;
 
     [SetUp]

@@ -4,16 +4,7 @@ namespace StartMethods.Tests.ForkServers;
 
 public class SuccessionTests
 {
-    private sealed class Clock : TimeProvider
-    {
-        internal TimeSpan Now { get; set; } = TimeSpan.FromHours(1);
-
-        public override long GetTimestamp() => Now.Ticks;
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-    }
-
-    private readonly Clock _clock = new();
+    private readonly StoppedClock _clock = new();
     private Succession _starts = null!;
 
     [SetUp]
