@@ -69,6 +69,8 @@ SM_API int32_t sm_reactor_remove(int32_t reactor, int32_t descriptor);
 SM_API int32_t sm_reactor_wait(int32_t reactor, int32_t owner_pid, sm_reactor_event *events, int32_t capacity);
 // getpid(2): never a value cached before a fork.
 SM_API int32_t sm_process_id(void);
+// Native id of the thread that traces this process (ptrace(2)); 0: nobody does, or that is not known.
+SM_API int32_t sm_process_tracer(void);
 
 // ── channels (channel.c, Native.Channel.cs) ──────────────────────────────────────────────────────────────────────────────────────────
 #define SM_MAX_DESCRIPTORS 253        // SCM_MAX_FD of the kernel: more in one message is EINVAL there
@@ -294,11 +296,15 @@ enum {
     SM_FORK_DORMANT = 128,     // where all threads wait, they come back in the child only when it has lived for some milliseconds
     SM_FORK_HOLD = 256,        // where all threads wait, they stay parked in the parent until sm_fork_let_go or sm_fork_hold_until lets them go: the next fork need not park them
     SM_FORK_OWN_DATA = 512,    // data that the runtime keeps in shared code memory (W^X) becomes private, in this process and once, so that children need no copy; in the child where it is a canary
+    SM_FORK_LATE_RUNTIME = 1024, // where all threads wait, and are known to own no lock there, the runtime's own come back in the child only when it has lived for some milliseconds
+    SM_FORK_ONLY_SAFE = 2048,  // fork only if every thread is one that a child can be whole without being asked about; else SM_FORK_LOOK_FIRST
+    SM_FORK_POOL_RESTS = 4096, // no worker of the pool is in the middle of a work item: they count as such threads
 };
 
 enum { SM_THREAD_CALLER, SM_THREAD_MAIN, SM_THREAD_RUNTIME, SM_THREAD_POOL, SM_THREAD_GATE, SM_THREAD_TIMER, SM_THREAD_SOCKETS,
        SM_THREAD_LIBRARY, SM_THREAD_USER, SM_THREAD_FOREIGN };
 enum { SM_ACTION_REVIVE = 0, SM_ACTION_FREEZE = 1 };
+enum { SM_FORK_LOOK_FIRST = -117 };   // -EUCLEAN, which no step of a fork can have: there is no child, and nothing has changed
 enum { SM_MODE_UNKNOWN = -1, SM_MODE_PREEMPTIVE = 0, SM_MODE_COOPERATIVE = 1 };
 
 typedef struct sm_fork_setup {
@@ -333,12 +339,13 @@ typedef struct sm_fork_result {
     uint64_t child_ns;                 // in the child: from clone to all threads revived
     uint64_t parked_ns;                // how long the parent's threads stood still
     uint32_t threads, revived, frozen, owners;
+    uint32_t searched;                 // 1: the child's memory was searched for owners of locks; 0: everybody was where nobody owns one
     int32_t quiet;                     // 1: no thread was busy, so nothing had to be repaired
     int32_t culprit;                   // after a failure: native id of the thread that made it fail, or 0
     int32_t culprit_kind;
     int32_t culprit_syscall;           // -1: not in a system call
     char culprit_name[16];
-    char why[232];                     // one sentence
+    char why[228];                     // one sentence
 } sm_fork_result;
 
 typedef struct sm_thread_info {
@@ -356,7 +363,7 @@ typedef struct sm_thread_info {
 // Learns once where this runtime keeps what must be repaired. 0, or -errno with one sentence in why (a refusal: nothing may be forked).
 SM_API int32_t sm_fork_setup_engine(const sm_fork_setup *setup, char *why, int32_t why_size);
 
-// Forks. Returns twice: 0 in the child, the child's pid in the parent; -errno if there is no child and the parent is as before.
+// Forks. Returns twice: 0 in the child, the child's pid in the parent; -errno or SM_FORK_LOOK_FIRST if there is no child and the parent is as before.
 // Call it from any thread, in preemptive mode. Wait for the child with __WALL: it has no exit signal.
 SM_API int32_t sm_fork(const sm_fork_options *options, sm_fork_result *result);
 
@@ -384,6 +391,9 @@ SM_API int32_t sm_fork_check_code_data(void);
 
 // gettid(2) of the calling thread.
 SM_API int32_t sm_fork_gettid(void);
+
+// A number for the calls that the calling thread is in: the same for the same calls. 0: not known.
+SM_API uint64_t sm_fork_place(void);
 
 // Learns which thread-static field of managed code it is that holds, on the calling thread, the object to which *reference refers. 0, or -ENOTSUP: it was not
 // found once. And sets that field to null on every other thread that a fork has brought along, in the child; returns on how many it was not null. Both in

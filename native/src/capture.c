@@ -10,7 +10,7 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-static _Atomic int gate, arrived;
+static _Atomic int gate, arrived, awaited;
 
 uint64_t sm__now(void)
 {
@@ -42,10 +42,11 @@ void sm__wait_at_gate(int generation)
         syscall(SYS_futex, &gate, FUTEX_WAIT_PRIVATE, generation, NULL, NULL, 0);
 }
 
+// Only the last one wakes who waits for all: a switch of threads less for each of the others.
 static void arrive(void)
 {
-    atomic_fetch_add(&arrived, 1);
-    syscall(SYS_futex, &arrived, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    if (atomic_fetch_add(&arrived, 1) + 1 >= atomic_load(&awaited))
+        syscall(SYS_futex, &arrived, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 // The second life of a parked thread, in the child: what clone does not copy is set again, then it waits like all others. The alternate
@@ -155,7 +156,8 @@ int sm__await_arrivals(int count, uint64_t deadline)
 {
     int process = (int)syscall(SYS_getpid);
     for (int seen, slices = 0; (seen = atomic_load(&arrived)) < count; slices++) {
-        struct timespec slice = { 0, 2000000 };
+        struct timespec slice = { 0, slices ? 2000000 : 500000 };
+        atomic_store(&awaited, count);
         syscall(SYS_futex, &arrived, FUTEX_WAIT_PRIVATE, seen, &slice, NULL, 0);
         if (slices && atomic_load(&arrived) < count) {
             count -= drop_dead(process);

@@ -12,7 +12,8 @@ void sm__wake(_Atomic int *word)
 static void tell(sm_run *run, int stage)
 {
     atomic_store(&run->shared->stage, stage);
-    sm__wake(&run->shared->stage);
+    if (stage >= run->until)
+        sm__wake(&run->shared->stage);
 }
 
 void sm__child_failed(sm_run *run, int error)

@@ -1,6 +1,7 @@
 // What a process got from its surroundings and a forked child gets from those of the request instead: working directory, file mode mask, resource limits,
 // the three standard descriptors, the environment. The application takes a picture of its own at each start (or opens what was asked for), and
 // the child, a copy of a fork server that was started long before, becomes that. docs/protocol.md tells how it travels.
+#include "status.h"
 #include "startmethods.h"
 
 #include <errno.h>
@@ -18,17 +19,8 @@ _Static_assert(offsetof(sm_circumstances, standard) == 12 && offsetof(sm_circums
 // umask(2) can only be read by changing it, which a file that another thread creates at that moment would feel; the kernel tells it here.
 static uint32_t file_mode_mask(void)
 {
-    char text[512];
-    int status = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-    if (status < 0)
-        return SM_MASK_UNKNOWN;
-    ssize_t length = read(status, text, sizeof text - 1);
-    close(status);
-    if (length <= 0)
-        return SM_MASK_UNKNOWN;
-    text[length] = 0;
-    const char *line = strstr(text, "\nUmask:");
-    return line != NULL ? (uint32_t)strtoul(line + 7, NULL, 8) & 0777 : SM_MASK_UNKNOWN;
+    int64_t mask = sm__own_status("\nUmask:\t", 8);
+    return mask < 0 ? SM_MASK_UNKNOWN : (uint32_t)mask & 0777;
 }
 
 int32_t sm_circumstances_take(const char *directory, sm_circumstances *taken)

@@ -29,19 +29,42 @@ static int is_optimizer(const sm_slot *slot)
     return strncmp(slot->name, ".NET Tiered", 11) == 0;
 }
 
-// Nobody, where a thread cannot be done without for a moment: one that runs, or that a garbage collection would wait for.
-sm_slot *sm__choose_caretaker(const sm_run *run)
+// An application's child may want its pool, its timers or its garbage collector at once. The runtime's other threads do what its own doing brings about.
+static int may_come_late(const sm_run *run, const sm_slot *slot)
 {
-    caretaker = NULL;
-    if (!(run->options->flags & SM_FORK_DORMANT) || !run->quiet || !run->rests)
-        return NULL;
+    if (run->options->flags & SM_FORK_DORMANT)
+        return 1;
+    return slot->kind == SM_THREAD_RUNTIME && strncmp(slot->name, ".NET Server", 11) != 0 && strncmp(slot->name, ".NET BGC", 8) != 0;
+}
+
+// Where all threads wait as they did before: where the application's do not own anything, either, since a lock's owner is repaired before its thread is back.
+static int all_rest(const sm_run *run)
+{
+    const uint32_t flags = run->options->flags;
+    return run->quiet && ((flags & SM_FORK_DORMANT && run->rests) || (flags & SM_FORK_LATE_RUNTIME && !run->has_owners));
+}
+
+// Nobody is late where a thread of those that come back cannot be done without for a moment: one that runs, or that a garbage collection would wait for.
+static int can_be_late(const sm_run *run)
+{
     for (int i = 0; i < sm__slot_count; i++) {
-        sm_slot *slot = &sm__slots[i];
-        if (atomic_load(&slot->state) != SM_SLOT_PARKED)
+        const sm_slot *slot = &sm__slots[i];
+        if (atomic_load(&slot->state) != SM_SLOT_PARKED || (slot->action == SM_ACTION_FREEZE && !(run->options->flags & SM_FORK_DORMANT)))
             continue;
         if (!slot->parked || slot->action != SM_ACTION_REVIVE || slot->mode == SM_MODE_COOPERATIVE)
-            return caretaker = NULL;
-        if (!caretaker || is_optimizer(slot))
+            return 0;
+    }
+    return 1;
+}
+
+sm_slot *sm__choose_caretaker(const sm_run *run)
+{
+    int are_late = all_rest(run) && can_be_late(run);
+    caretaker = NULL;
+    for (int i = 0; i < sm__slot_count; i++) {
+        sm_slot *slot = &sm__slots[i];
+        slot->dormant = are_late && atomic_load(&slot->state) == SM_SLOT_PARKED && slot->action == SM_ACTION_REVIVE && may_come_late(run, slot);
+        if (slot->dormant && (!caretaker || is_optimizer(slot)))
             caretaker = slot;
     }
     atomic_store(&stage, caretaker ? ASLEEP : AWAKE);

@@ -37,6 +37,7 @@ typedef struct {
     uint64_t instruction, argument[3], stack;
     int64_t returned;
     char *thread_pointer;       // fs base
+    uint64_t place;             // what it is parked in (ownerless.c), 0: not known
     char *managed;              // the runtime's Thread, or NULL
     uint32_t managed_state;
     int32_t managed_id;
@@ -58,6 +59,8 @@ typedef struct {
     uint32_t revived, frozen, owners;
     uint32_t found_count;                     // what the parent has found, once it has_found: owners of locks
     int32_t *found[SM_MAX_OWNERS];
+    uint32_t caller_owns;                     // who was found to own a lock: the thread that forks,
+    uint32_t owning[SM_MAX_THREADS / 32];     // and those of the slots
 } sm_handshake;
 enum { SM_STAGE_STARTED, SM_STAGE_COPIED, SM_STAGE_READY, SM_STAGE_FAILED };
 
@@ -75,6 +78,10 @@ typedef struct {
     int signal;
     int quiet, rests;                         // nobody is busy; and everybody waits where he did the last time
     int has_code_memory, has_owners;          // what the child must copy, and repair
+    int until;                                // the stage of the child at which the parent's threads go on
+    int knows_libraries;                      // none is loaded whose locks may be anybody's at any time
+    char *frame;                              // of the engine's first function, on the caller's stack
+    uint64_t place;                           // what the caller is in (ownerless.c)
     long descriptors;                         // how many are open, 0: not known
 } sm_run;
 
@@ -130,6 +137,7 @@ void sm__mask_restore(const uint64_t *saved);
 // quiesce.c: is this moment good?
 enum { SM_MOMENT_QUIET, SM_MOMENT_BUSY, SM_MOMENT_BAD };
 int sm__judge(sm_run *run);
+int sm__are_all_safe(const sm_run *run);
 void sm__describe_slot(sm_slot *slot, const ucontext_t *context);
 
 // locate.c, contract.c: the checked search
@@ -146,10 +154,12 @@ void sm__forget_diagnostics(void);
 
 // ranges.c: the memory map, without libc
 int sm__read_ranges(void);
+int sm__read_shared_ranges(void);
 int sm__peek(const void *address, void *buffer, size_t size);
 typedef struct { char *start, *end; uint64_t offset, inode, device; unsigned char read, write, execute, shared, heap; } sm_mapping;
 extern sm_mapping sm__mappings[SM_MAX_RANGES];
 extern int sm__mapping_count;
+int sm__is_managed(const sm_mapping *part);
 
 // pages.c: which pages exist
 typedef struct { int file, count; char *start, *end, *chunk; uint64_t entries[512]; } sm_pages;
@@ -176,6 +186,12 @@ void sm__introduce(const sm_slot *slot);
 void sm__resend_activations(void);
 void sm__find_owners(sm_run *run);
 int sm__rewrite_owners(sm_run *run);
+int sm__owns(const sm_run *run, int slot);
+
+// ownerless.c: threads that wait where they own nothing; libraries.c
+int sm__own_nothing(sm_run *run);
+void sm__note_ownerless(const sm_run *run);
+int sm__has_foreign_libraries(void);
 
 // codedata.c: data that code memory holds; foreign.c
 void sm__make_code_data_private(void);

@@ -97,7 +97,8 @@ static int make_handshake(sm_run *run)
     else {
         run->shared = handshake;
     }
-    run->shared->found_count = 0;
+    run->shared->found_count = run->shared->caller_owns = 0;
+    memset(run->shared->owning, 0, sizeof run->shared->owning);
     atomic_store(&run->shared->has_found, 0);
     atomic_store(&run->shared->stage, SM_STAGE_STARTED);
     return 0;
@@ -150,6 +151,10 @@ int sm__capture(sm_run *run, uint64_t start)
             sm__classify(run->process);
             sm__learn_pipes();
             moment = knows_what_to_replace(run) ? sm__judge(run) : SM_MOMENT_BAD;
+            if (options->flags & SM_FORK_ONLY_SAFE && !sm__are_all_safe(run)) {
+                sm__release();
+                return SM_FORK_LOOK_FIRST;
+            }
         }
         uint64_t now = sm__now();
         if (result == 0 && (moment == SM_MOMENT_QUIET || (moment == SM_MOMENT_BUSY && now >= quiet_until && !(options->flags & SM_FORK_STRICT)))) {
@@ -202,7 +207,7 @@ static int in_parent(sm_run *run, int pid, int pidfd)
     sm_fork_result *result = run->result;
     if (run->has_code_memory && run->has_owners)
         sm__find_owners(run);                        // while the child copies code memory
-    int failed = awaits_child(run) ? await_child(run, pidfd, SM_STAGE_COPIED) : 0;
+    int failed = awaits_child(run) ? await_child(run, pidfd, run->until) : 0;
     result->parked_ns = sm__now() - result->parked_ns;
     sm__hold_or_release(run);
     if (failed == 0 && !(run->options->flags & SM_FORK_NO_WAIT))
@@ -217,6 +222,8 @@ static int in_parent(sm_run *run, int pid, int pidfd)
     result->frozen = run->shared->frozen;
     result->owners = run->shared->owners;
     result->child_ns = run->shared->child_ns;
+    if (run->has_owners && !(run->options->flags & SM_FORK_NO_WAIT))
+        sm__note_ownerless(run);
     // The child still has to say that it is ready. The next fork must not hear it: it would let its own parent go on too early, or bury a
     // healthy child for the failure of this one.
     if (run->options->flags & SM_FORK_NO_WAIT)
@@ -245,8 +252,11 @@ static int clone_process(sm_run *run)
     run->result->quiet = run->quiet;
     // Here, where its name in /proc is known already: a child's would have to be made, and taken apart when it is reaped.
     run->descriptors = sm__count_descriptors();
-    run->has_owners = !run->quiet || !(run->options->flags & SM_FORK_NO_LOCKS);
-    if (run->has_code_memory && (error = sm__read_ranges()) < 0) {
+    run->has_owners = !run->quiet || !(run->options->flags & SM_FORK_NO_LOCKS || sm__own_nothing(run));
+    run->result->searched = (uint32_t)run->has_owners;
+    // Nobody misses threads that wait anyway; released in the midst of the child's way, they take the processor from it.
+    run->until = run->quiet && !run->has_owners && !(run->options->flags & SM_FORK_NO_WAIT) ? SM_STAGE_READY : SM_STAGE_COPIED;
+    if (run->has_code_memory && (error = run->has_owners ? sm__read_ranges() : sm__read_shared_ranges()) < 0) {
         sm__release_all();
         sm__text(&text, "the mappings of this process could not be read");
         return error;
@@ -300,6 +310,8 @@ int32_t sm_fork(const sm_fork_options *options, sm_fork_result *result)
     }
     if (sm__engine.has_runtime)
         sm__locate_pids();                           // libSystem.Native's appears with the first use of signals
+    run.knows_libraries = sm__engine.has_runtime && !(options->flags & SM_FORK_NO_LOCKS) && !sm__has_foreign_libraries();
+    run.frame = __builtin_frame_address(0);
     syscall(SYS_get_robust_list, 0, &run.robust, &run.robust_size);
     sm__mask_all(&run.mask);
     if (sm__still_holds_all(&run))

@@ -74,11 +74,27 @@ SM_UNSANITIZED static int looks_written(const rwlock *candidate)
         && !candidate->elision && !candidate->padding2 && candidate->flags <= 2;
 }
 
+// The parent learns from it who owns nothing.
+static void note_owner(const sm_run *run, int32_t tid)
+{
+    const sm_slot *slot = sm__slot_of(tid);
+    if (slot)
+        run->shared->owning[(slot - sm__slots) / 32] |= 1u << (slot - sm__slots) % 32;
+    else
+        run->shared->caller_owns = 1;
+}
+
+int sm__owns(const sm_run *run, int slot)
+{
+    return run->shared->owning[slot / 32] >> slot % 32 & 1;
+}
+
 static uint32_t rewrite_owner(const sm_run *run, int32_t *owner)
 {
     int id = new_id_of(run, *owner);
     if (id <= 0)
         return 0;
+    note_owner(run, *owner);
     *owner = id;
     return 1;
 }
@@ -107,6 +123,7 @@ static uint32_t handle_owner(const sm_run *run, int32_t *owner)
         return rewrite_owner(run, owner);
     if (*owner != run->caller && !sm__slot_of(*owner))
         return 0;
+    note_owner(run, *owner);
     if (shared->found_count < SM_MAX_OWNERS)
         shared->found[shared->found_count] = owner;
     shared->found_count++;
@@ -173,15 +190,6 @@ static int is_loader_heap(const sm_mapping *mapping)
         && !holds_a_stack(mapping);
 }
 
-// Part of a managed assembly? Its first part begins as a portable executable does, and not as a native library. Between its parts there are gaps, which are mappings of no file.
-SM_UNSANITIZED static int is_managed(const sm_mapping *part)
-{
-    for (const sm_mapping *first = part; first >= sm__mappings && (first->inode == part->inode || first->inode == 0); first--)
-        if (first->inode == part->inode && first->device == part->device && first->offset == 0)
-            return first->read && first->start[0] == 'M' && first->start[1] == 'Z';
-    return 0;
-}
-
 static int holds_native_locks(int index)
 {
     const sm_mapping *mapping = &sm__mappings[index];
@@ -189,7 +197,7 @@ static int holds_native_locks(int index)
         return 0;
     if (mapping->shared)
         return sm__is_code(mapping);
-    return mapping->inode != 0 ? !is_managed(mapping) : mapping->heap || is_bss(index) || is_malloc_arena(mapping) || is_loader_heap(mapping);
+    return mapping->inode != 0 ? !sm__is_managed(mapping) : mapping->heap || is_bss(index) || is_malloc_arena(mapping) || is_loader_heap(mapping);
 }
 
 // Without the engine's own tables: they hold ids beside small numbers, and most of their pages have never been touched.

@@ -267,3 +267,23 @@ int sm__judge(sm_run *run)
     }
     return moment;
 }
+
+// Is every thread one of the runtime's or the library's, that come back in the child or are made anew there? Who forks need not look at them then.
+int sm__are_all_safe(const sm_run *run)
+{
+    for (int i = 0; i < sm__slot_count; i++) {
+        if (atomic_load(&sm__slots[i].state) != SM_SLOT_PARKED)
+            continue;
+        switch (sm__slots[i].kind) {
+        case SM_THREAD_RUNTIME: case SM_THREAD_GATE: case SM_THREAD_TIMER: case SM_THREAD_LIBRARY:
+            break;
+        case SM_THREAD_POOL:
+            if (run->options->flags & SM_FORK_POOL_RESTS)
+                break;
+            return 0;
+        default:
+            return 0;
+        }
+    }
+    return 1;
+}

@@ -35,11 +35,11 @@ static int is_heap(int file, const range_query *answer, uintptr_t program_break)
 }
 
 // Asked for one by one, without the text that a kernel makes of them, and of their files' paths: a quarter of the time. 1: this kernel cannot be asked.
-static int ask_for_ranges(int file)
+static int ask_for_ranges(int file, uint64_t wanted)
 {
     enum { PAGE = 4096 };
     uintptr_t program_break = ((uintptr_t)syscall(SYS_brk, 0) + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
-    range_query query = { .size = sizeof query, .flags = THIS_OR_NEXT };
+    range_query query = { .size = sizeof query, .flags = THIS_OR_NEXT | wanted };
     sm__mapping_count = 0;
     for (;; query.address = query.end) {
         if (syscall(SYS_ioctl, file, RANGE_QUERY, &query) != 0)
@@ -102,16 +102,36 @@ static int read_lines(int file)
 }
 
 // Returns the number of mappings, or -errno. -E2BIG: more than the table holds.
-int sm__read_ranges(void)
+static int read_ranges(uint64_t wanted)
 {
     int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
     if (file < 0)
         return -errno;
-    int count = ask_for_ranges(file);
+    int count = ask_for_ranges(file, wanted);
     if (count == 1)
         count = read_lines(file);
     close(file);
     return count;
+}
+
+int sm__read_ranges(void)
+{
+    return read_ranges(0);
+}
+
+// At least those that are shared with others: code memory is, and one mapping in ten.
+int sm__read_shared_ranges(void)
+{
+    return read_ranges(SHARED);
+}
+
+// Part of a managed assembly? Its first part begins as a portable executable does, and not as a native library. Between its parts there are gaps, which are mappings of no file.
+SM_UNSANITIZED int sm__is_managed(const sm_mapping *part)
+{
+    for (const sm_mapping *first = part; first >= sm__mappings && (first->inode == part->inode || first->inode == 0); first--)
+        if (first->inode == part->inode && first->device == part->device && first->offset == 0)
+            return first->read && first->start[0] == 'M' && first->start[1] == 'Z';
+    return 0;
 }
 
 // Reads this process's own memory: 1, or 0 where not all of it is mapped. What another thread, or a wrong guess, has unmapped meanwhile is no crash.

@@ -20,10 +20,10 @@ int sm__revive(sm_slot *slot)
     return (int)id;
 }
 
-// Returns the number of revived threads, or -errno. Where there is a caretaker, it gives back the others when it finds the time.
+// Returns the number of revived threads, or -errno. Where there is a caretaker, it gives back the dormant ones when it finds the time.
 int sm__revive_all(sm_run *run)
 {
-    int revived = 0;
+    int revived = 0, expected = 0;
     const sm_slot *caretaker = sm__choose_caretaker(run);
     sm__expect_arrivals();
     for (int i = 0; i < sm__slot_count; i++) {
@@ -34,17 +34,15 @@ int sm__revive_all(sm_run *run)
             run->result->frozen++;
             continue;
         }
-        slot->dormant = caretaker != NULL;
-        if (caretaker && slot != caretaker)
+        if (slot->dormant && slot != caretaker)
             continue;
         int id = sm__revive(slot);
         if (id < 0)
             return id;
         revived++;
+        expected += !slot->dormant;
     }
-    if (caretaker)
-        return revived;
-    int arrived = sm__await_arrivals(revived, sm__now() + arrival_limit_ns);
+    int arrived = expected ? sm__await_arrivals(expected, sm__now() + arrival_limit_ns) : 0;
     return arrived < 0 ? arrived : revived;
 }
 

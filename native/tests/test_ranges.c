@@ -13,7 +13,7 @@ static void both_ways_tell_the_same(void)
 {
     char *apart = mmap(NULL, 3 * 4096, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(apart != MAP_FAILED && sbrk(4096) != (void *)-1);
-    int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC), count = ask_for_ranges(file);
+    int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC), count = ask_for_ranges(file, 0);
     if (count == 1) {
         printf("(this kernel cannot be asked for single mappings)\n");
         return;

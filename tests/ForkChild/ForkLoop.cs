@@ -14,7 +14,7 @@ internal static class ForkLoop
     /// <summary>FORKCHILD_FLAGS: SM_FORK_* names, as ForkFlags spells them.</summary>
     internal static readonly ForkRequest Request = new()
     {
-        Flags = Enum.Parse<ForkFlags>(Environment.GetEnvironmentVariable("FORKCHILD_FLAGS") ?? "None") | (DataStaysShared ? ForkFlags.None : ForkFlags.OwnData),
+        Flags = Enum.Parse<ForkFlags>(Environment.GetEnvironmentVariable("FORKCHILD_FLAGS") ?? "None") | ForkOperation.Usual | (DataStaysShared ? ForkFlags.None : ForkFlags.OwnData),
     };
 
     private const int DataWasWrittenTwice = 98;

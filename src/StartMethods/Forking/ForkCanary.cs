@@ -29,6 +29,9 @@ internal static class ForkCanary
     /// <summary>How the engine may fork this process since a canary has shown that it does no harm: with data of its own for what the runtime keeps in its code memory.</summary>
     internal static ForkFlags Flags => s_flags;
 
+    /// <summary>Whether it is known.</summary>
+    internal static bool IsDecided => s_isDecided;
+
     /// <summary>That a child was whole, so that no other is sent ahead: known to the children of this process too.</summary>
     internal static void Pass() => s_isDecided = true;
 

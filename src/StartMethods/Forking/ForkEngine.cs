@@ -45,6 +45,8 @@ internal static class ForkEngine
             if (pid == 0)
                 ForkPause.ResetAfterFork(request.IsRehearsal);
         }
+        if (pid == Native.ForkLookFirst)
+            return new ForkOutcome { ProcessId = pid };
         if (pid < 0)
             throw Failure(-pid, result);
         if (pid == 0)

@@ -18,6 +18,9 @@ internal static class ForkOperation
 
     private static bool s_isRehearsed;
 
+    /// <summary>How the engine forks for an application.</summary>
+    internal const ForkFlags Usual = ForkFlags.LateRuntime;
+
     /// <summary>Forks this process. Returns twice.</summary>
     /// <param name="options">What the user asked for.</param>
     /// <param name="kept">Further sockets that the child keeps: the library's own.</param>
@@ -35,7 +38,7 @@ internal static class ForkOperation
         ForkRequest request = new()
         {
             Deadline = options.Deadline,
-            Flags = flags | (options.Threads == ForkThreads.All ? ForkFlags.ReviveAll : ForkFlags.None),
+            Flags = flags | Usual | (options.Threads == ForkThreads.All ? ForkFlags.ReviveAll : ForkFlags.None),
             KeptSockets = [.. options.KeptSockets, .. kept ?? []],
         };
         int process = Native.ProcessId();
@@ -43,7 +46,8 @@ internal static class ForkOperation
         {
             if (Native.ProcessId() != process)
                 throw new StartMethodException("fork: another thread has forked this process meanwhile, and this is the child, where this thread lives on");
-            ForkSafety.Check(options.Policy);
+            // Neither a canary nor a hook comes before a fork that is refused.
+            ForkFlags judgement = ForkSafety.Check(options.Policy, maySeeLater: ForkCanary.IsDecided && AtFork.IsEmpty);
             Rehearse();
             ForkCanary.Decide(request);
             if (options.HugePages)
@@ -51,6 +55,10 @@ internal static class ForkOperation
             t_isForking = true;
             try
             {
+                ForkOutcome outcome = WithHooks(request with { Flags = request.Flags | judgement });
+                if (!outcome.NeedsLook)
+                    return outcome;
+                _ = ForkSafety.Check(options.Policy, maySeeLater: false);
                 return WithHooks(request);
             }
             finally
@@ -98,7 +106,7 @@ internal static class ForkOperation
         else
         {
             AtFork.RunAfterInParent(hooks);
-            if (LibraryEventSource.Log.IsEnabled())
+            if (!outcome.NeedsLook && LibraryEventSource.Log.IsEnabled())
                 LibraryEventSource.Log.Forked(outcome.ProcessId, outcome.Measures.Threads, (long)outcome.Measures.Parked.TotalMicroseconds, outcome.Measures.Owners);
         }
         return outcome;

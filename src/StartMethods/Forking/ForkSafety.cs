@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using StartMethods.Diagnostics;
 using StartMethods.Forking;
+using StartMethods.Interop;
 using StartMethods.Threads;
 
 namespace StartMethods;
@@ -26,25 +27,35 @@ public static class ForkSafety
     /// <exception cref="StartMethodException">The threads could not be looked at.</exception>
     public static ForkSafetyReport Inspect() => Inspect(CallerStack.Walk(), isThorough: true);
 
-    /// <summary>What the policy demands, before a fork. Returns if the fork may go on.</summary>
-    internal static void Check(UnsafeForkPolicy? policy)
+    /// <summary>What the policy demands, before a fork. Returns if the fork may go on: with <see cref="ForkFlags.OnlySafe"/> where the engine, which stops all threads anyway, is to see that none of
+    /// them stands in the way; if one does, this is asked again.</summary>
+    /// <param name="policy">That of the fork.</param>
+    /// <param name="maySeeLater">Whether that can be left to the engine.</param>
+    internal static ForkFlags Check(UnsafeForkPolicy? policy, bool maySeeLater)
     {
         UnsafeForkPolicy demanded = policy ?? Policy;
-        CallerStack? stack = demanded == UnsafeForkPolicy.Allow ? null : CallerStack.Walk();
+        CallerStack? stack = demanded == UnsafeForkPolicy.Allow ? null : CallerStack.Of(Native.ForkPlace());
         if (SafetyFindings.IsExiting(stack))
             throw new UnsafeForkException(new ForkSafetyReport([], [SafetyFindings.Exiting]));
         if (stack is null || (demanded == UnsafeForkPolicy.Warn && WarnedOf.ContainsKey(stack.CallSite)))
-            return;
+            return ForkFlags.None;
+        if (maySeeLater && s_threadsWereSafe && SafetyFindings.AreNone(stack))
+            return ForkFlags.OnlySafe | (PoolActivity.BusyWorkers() == 0 ? ForkFlags.PoolRests : ForkFlags.None);
         ForkSafetyReport report = Inspect(stack, isThorough: false);
+        s_threadsWereSafe = report.Threads.All(static thread => thread.Kind is ForkThreadKind.Runtime or ForkThreadKind.PoolGate or ForkThreadKind.PoolIdle or ForkThreadKind.Timer or ForkThreadKind.Library);
         if (report.IsSafe)
-            return;
+            return ForkFlags.None;
         if (demanded == UnsafeForkPolicy.Throw)
             throw new UnsafeForkException(report);
         if (!WarnedOf.TryAdd(stack.CallSite, true))
-            return;
+            return ForkFlags.None;
         LibraryEventSource.Log.UnsafeFork(stack.CallSite, report.Explain());
         Warning?.Invoke(null, new UnsafeForkWarningEventArgs(report, stack.CallSite));
+        return ForkFlags.None;
     }
+
+    // At the last look: what SM_FORK_ONLY_SAFE is true of.
+    private static volatile bool s_threadsWereSafe;
 
     private static ForkSafetyReport Inspect(CallerStack stack, bool isThorough)
     {

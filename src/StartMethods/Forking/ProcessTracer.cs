@@ -1,3 +1,5 @@
+using StartMethods.Interop;
+
 namespace StartMethods.Forking;
 
 /// <summary>Who traces this process (ptrace(2)): a debugger of native code.</summary>
@@ -11,18 +13,8 @@ internal sealed record ProcessTracer(int Id, string Name)
     /// <summary>Null where nobody does, or where that cannot be known.</summary>
     internal static ProcessTracer? Find()
     {
-        const string field = "TracerPid:";
-        try
-        {
-            string? line = File.ReadLines("/proc/self/status").FirstOrDefault(line => line.StartsWith(field, StringComparison.Ordinal));
-            if (line is null || !int.TryParse(line.AsSpan(field.Length).Trim(), out int id) || id == 0)
-                return null;
-            return new ProcessTracer(id, NameOf(id));
-        }
-        catch (IOException)
-        {
-            return null; // no /proc
-        }
+        int id = Native.ProcessTracer();
+        return id == 0 ? null : new ProcessTracer(id, NameOf(id));
     }
 
     private static string NameOf(int id)

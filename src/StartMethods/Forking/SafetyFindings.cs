@@ -23,6 +23,9 @@ internal static class SafetyFindings
     internal static IEnumerable<ForkFinding> Of(CallerStack stack, IReadOnlyList<ForkSafetyThread> threads, int busyWorkers, bool isThorough) =>
         [.. OfThreads(threads, busyWorkers), .. OfCaller(stack), .. OfSurroundings(isThorough)];
 
+    /// <summary>Whether nothing but a thread could speak against a fork.</summary>
+    internal static bool AreNone(CallerStack stack) => !OfCaller(stack).Any() && !OfSurroundings(isThorough: false).Any();
+
     private static IEnumerable<ForkFinding> OfThreads(IReadOnlyList<ForkSafetyThread> threads, int busyWorkers)
     {
         foreach (ForkSafetyThread thread in threads)

@@ -6,7 +6,7 @@ namespace StartMethods.Interop;
 
 /// <summary>SM_FORK_*.</summary>
 [Flags]
-internal enum ForkFlags : uint { None = 0, ReviveAll = 1, CloneParent = 2, NoWait = 4, KeepSockets = 8, Strict = 16, Canary = 32, NoLocks = 64, Dormant = 128, Hold = 256, OwnData = 512 }
+internal enum ForkFlags : uint { None = 0, ReviveAll = 1, CloneParent = 2, NoWait = 4, KeepSockets = 8, Strict = 16, Canary = 32, NoLocks = 64, Dormant = 128, Hold = 256, OwnData = 512, LateRuntime = 1024, OnlySafe = 2048, PoolRests = 4096 }
 
 /// <summary>SM_THREAD_*: what a thread is for.</summary>
 internal enum NativeThreadKind { Caller, Main, Runtime, Pool, Gate, Timer, Sockets, Library, User, Foreign }
@@ -47,15 +47,15 @@ internal unsafe struct NativeForkResult
     internal uint Size;
     internal int ProcessId, Pidfd, Tries;
     internal ulong CaptureNanoseconds, ForkNanoseconds, ChildNanoseconds, ParkedNanoseconds;
-    internal uint Threads, Revived, Frozen, Owners;
+    internal uint Threads, Revived, Frozen, Owners, Searched;
     internal int Quiet, Culprit;
     internal NativeThreadKind CulpritKind;
     internal int CulpritSyscall;
     private fixed byte _culpritName[16];
-    private fixed byte _why[232];
+    private fixed byte _why[228];
 
     internal readonly string CulpritName { get { fixed (byte* name = _culpritName) return Text(name, 16); } }
-    internal readonly string Why { get { fixed (byte* why = _why) return Text(why, 232); } }
+    internal readonly string Why { get { fixed (byte* why = _why) return Text(why, 228); } }
 
     internal static string Text(byte* text, int size) => Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpan(ref *text, size) is var all && all.IndexOf((byte)0) is >= 0 and var end ? all[..end] : all);
 }
@@ -110,6 +110,13 @@ internal static unsafe partial class Native
     [LibraryImport(Library, EntryPoint = "sm_fork_gettid")]
     internal static partial int ThreadId();
 
+    /// <summary>A number for the calls that this thread is in: the same for the same calls. 0: not known.</summary>
+    [LibraryImport(Library, EntryPoint = "sm_fork_place")]
+    internal static partial ulong ForkPlace();
+
+    /// <summary>SM_FORK_LOOK_FIRST: what <see cref="ForkFlags.OnlySafe"/> was not true of.</summary>
+    internal const int ForkLookFirst = -117;
+
     /// <summary>In cooperative mode, so that nothing moves meanwhile: <paramref name="reference"/> is where a local variable holds the object.</summary>
     [LibraryImport(Library, EntryPoint = "sm_fork_learn_thread_static"), SuppressGCTransition]
     internal static partial int ForkLearnThreadStatic(void* reference);
@@ -159,17 +166,22 @@ internal static unsafe partial class Native
     internal static int ForkInspect(out NativeThreadInfo[] threads)
     {
         NativeForkOptions options = new() { Size = (uint)sizeof(NativeForkOptions) };
-        for (int capacity = 64; ; capacity *= 2)
+        NativeThreadInfo* few = stackalloc NativeThreadInfo[64];
+        int count = ForkInspect(&options, few, 64);
+        threads = count < 0 ? [] : new NativeThreadInfo[count];
+        if (count <= 64)
         {
-            threads = new NativeThreadInfo[capacity];
-            int count;
+            new ReadOnlySpan<NativeThreadInfo>(few, threads.Length).CopyTo(threads);
+            return count;
+        }
+        while (true)
+        {
+            int capacity = threads.Length;
             fixed (NativeThreadInfo* first = threads)
                 count = ForkInspect(&options, first, capacity);
+            Array.Resize(ref threads, Math.Max(count, 0)); // others may have come, or gone
             if (count <= capacity)
-            {
-                threads = count < 0 ? [] : threads[..count];
                 return count;
-            }
         }
     }
 }

@@ -39,6 +39,10 @@ internal static partial class Native
     [LibraryImport(Library, EntryPoint = "sm_process_id")]
     internal static partial int ProcessId();
 
+    /// <summary>Native id of the thread that traces this process; 0 where nobody does, or that is not known.</summary>
+    [LibraryImport(Library, EntryPoint = "sm_process_tracer")]
+    internal static partial int ProcessTracer();
+
     /// <summary>kill(2) of the C library, for the portable path on macOS and the like. Returns 0, or −1.</summary>
     [LibraryImport("libc", EntryPoint = "kill")]
     internal static partial int LibcKill(int pid, int signal);

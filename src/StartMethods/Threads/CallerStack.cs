@@ -1,13 +1,20 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Runtime.Loader;
+using StartMethods.Interop;
 
 namespace StartMethods.Threads;
 
 /// <summary>From where a fork is asked for: which call site, and whether from within code that must not be cut in two.</summary>
 internal sealed class CallerStack
 {
+    private const int MostKnown = 1000;
+
+    // By where they were: a walk is four kilobytes of garbage, a page that each later fork copies.
+    private static readonly ConcurrentDictionary<ulong, CallerStack> Known = new();
+
     private CallerStack() { }
 
     /// <summary>"Program.Main (offset 42)": the first frame outside of this library.</summary>
@@ -21,6 +28,16 @@ internal sealed class CallerStack
 
     /// <summary>Whether a finalizer is running on this thread.</summary>
     internal bool IsInFinalizer { get; private set; }
+
+    internal static CallerStack Of(ulong place)
+    {
+        if (place != 0 && Known.TryGetValue(place, out CallerStack? known))
+            return known;
+        CallerStack walked = Walk();
+        if (place != 0 && Known.Count < MostKnown)
+            Known[place] = walked;
+        return walked;
+    }
 
     [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "A frame without a method is passed over.")]
     internal static CallerStack Walk()

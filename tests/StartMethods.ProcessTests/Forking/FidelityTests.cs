@@ -55,6 +55,10 @@ public class FidelityTests : ForkProgramTests
     [Test]
     public async Task Children_are_whole_where_data_in_code_memory_stays_shared_too() => await Fork("ForkChild", [Rows, $"{Math.Min(200, 2 * Factor)}"], "FORKCHILD_SHARED_DATA=1");
 
+    /// <summary>Where everybody waits where nobody owned a lock before, owners of locks are not searched for; where one may, they are: the constructor hangs its children if they are not.</summary>
+    [Test]
+    public async Task Locks_are_searched_for_where_somebody_may_own_one() => await Fork("ForkChild", ["at-rest,at-rest-constructor,at-rest-late,at-rest-foreign", $"{Math.Min(100, 3 * Factor)}"]);
+
     /// <summary>Such a worker is counted by the pool already: left behind, it is missed (two children of a hundred hung), and revived, it could take its copy's signal to start.</summary>
     [Test]
     public async Task A_thread_that_is_being_born_is_waited_for() => await Fork("ForkChild", ["births", $"{Math.Min(1000, 100 * Factor)}"], "DOTNET_ThreadPool_ThreadTimeoutMs=1");

@@ -25,6 +25,15 @@ public class SafetyTests : ForkTests
     }
 
     [Test]
+    public async Task A_thread_that_was_started_after_safe_forks_is_refused_as_before_the_first()
+    {
+        string[] seen = (await Run("fork-thread-after-safe-forks")).Split('\n');
+        Assert.That(seen[..3], Is.All.EqualTo("exit 5"));
+        Assert.That(seen[3..5], Is.All.StartsWith("UnsafeForkException:").And.All.Contains("user thread 'book keeper' (native id "));
+        Assert.That(seen[5..], Has.Length.EqualTo(3).And.All.EqualTo("exit 6"));
+    }
+
+    [Test]
     public async Task A_warning_is_raised_once_for_a_call_site_in_the_parent_and_the_fork_goes_on() =>
         Assert.That(await Run("fork-user-thread", "Warn"), Is.EqualTo("event UnsafeFork\nwarning of 1 at TestChild.Forking.ForkVerbs.ForkAndWait\nnot refused: exit 0\nnot refused: exit 0\nexit 5"));
 

@@ -16,6 +16,7 @@ internal static partial class ForkVerbs
         verbs["fork-async"] = _ => FromAsync();
         verbs["fork-empty-report"] = _ => Now(() => ForkSafety.Inspect().ToString());
         verbs["fork-user-thread"] = arguments => Now(() => UserThread(arguments[0]));
+        verbs["fork-thread-after-safe-forks"] = _ => Now(ThreadAfterSafeForks);
         verbs["fork-foreign-thread"] = arguments => Now(() => ForeignThread(arguments[0]));
         verbs["fork-busy-pool"] = _ => Now(BusyPool);
         verbs["fork-pool-churn"] = _ => Now(PoolChurn);
@@ -120,6 +121,24 @@ internal static partial class ForkVerbs
             thread.Join();
         }
         seen.Add(ForkAndWait(null, () => seen.Count > 0 ? 5 : 6).ToString());
+        return string.Join('\n', seen);
+    }
+
+    // After a fork that was safe the engine looks at the threads itself: what it finds has to be told as before.
+    private static string ThreadAfterSafeForks()
+    {
+        List<string> seen = [];
+        for (int i = 0; i < 3; i++)
+            seen.Add(ForkAndWait(null, () => 5).ToString());
+        using ManualResetEventSlim end = new();
+        Thread thread = new(() => end.Wait()) { Name = "book keeper" };
+        thread.Start();
+        seen.Add(Refused(null));
+        seen.Add(Refused(null));
+        end.Set();
+        thread.Join();
+        for (int i = 0; i < 3; i++)
+            seen.Add(ForkAndWait(null, () => 6).ToString());
         return string.Join('\n', seen);
     }
 
