@@ -8,9 +8,6 @@ internal sealed class ForkBenchmarks : BenchmarkGroup
 {
     private static readonly (string, string) WithoutWriteXorExecute = ("DOTNET_EnableWriteXorExecute", "0");
 
-    // Until the runtime has compiled what each fork runs: before, its compiler is at work beside the forks, and the process is not idle.
-    private const int UntilCompiled = 150;
-
     internal override string Name => "fork";
 
     internal override IEnumerable<Comparison> Comparisons() => Starts().Concat(Rates()).Concat(Terminals()).Concat(Heaps()).Concat(Mappings()).Concat(Threads()).Concat(Owners());
@@ -30,7 +27,6 @@ internal sealed class ForkBenchmarks : BenchmarkGroup
             Others = [posixOff.As("the same, W^X off"), raw.As("bare fork(2) of such a process + exit + reaped"), c?.As("C fork + exit + reaped, same memory and VMAs")],
             Floor = 1.3,
             Goal = 0.7,
-            Warmup = UntilCompiled,
         };
         using var child = ForkSubject.Start("run");
         using var multiprocessing = ReferenceProgram.Python("starts", "process", "fork");
@@ -41,7 +37,6 @@ internal sealed class ForkBenchmarks : BenchmarkGroup
             Reference = multiprocessing?.As("CPython multiprocessing fork, start + join"),
             Floor = 1.3,
             Goal = 0.7,
-            Warmup = UntilCompiled,
         };
         using var first = ForkSubject.Start("child");
         using var firstOff = ForkSubject.Start("child", WithoutWriteXorExecute);
@@ -55,7 +50,6 @@ internal sealed class ForkBenchmarks : BenchmarkGroup
             Others = [firstOff.As("Posix.Fork, W^X off"), cChild?.As("C fork → first instruction, same memory and VMAs")],
             Floor = 2,
             Goal = 1.3,
-            Warmup = UntilCompiled,
         };
     }
 

@@ -107,6 +107,8 @@ SM_API int32_t sm_channel_await(int32_t channel, int64_t microseconds);
 SM_API int32_t sm_channel_is_socket(int32_t descriptor);
 // A close-on-exec duplicate: a second number for the same socket; the caller owns it.
 SM_API int32_t sm_channel_duplicate(int32_t descriptor);
+// shutdown(2) in both directions: both sides see the end of the stream.
+SM_API int32_t sm_channel_shutdown(int32_t descriptor);
 // Makes number (0, 1 or 2) refer to what descriptor refers to; descriptor itself stays open unless it is that number.
 SM_API int32_t sm_set_standard_descriptor(int32_t descriptor, int32_t number);
 // Moves at most PIPE_BUF bytes from a pipe to a descriptor (-1: nowhere) without ever waiting, and leaves them in buffer: how many, 0 at the end.

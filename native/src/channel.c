@@ -158,6 +158,11 @@ int32_t sm_channel_duplicate(int32_t descriptor)
     return copy < 0 ? -errno : copy;
 }
 
+int32_t sm_channel_shutdown(int32_t descriptor)
+{
+    return shutdown(descriptor, SHUT_RDWR) < 0 ? -errno : 0;
+}
+
 int32_t sm_set_close_on_exec(int32_t descriptor, int32_t enabled)
 {
     return fcntl(descriptor, F_SETFD, enabled ? FD_CLOEXEC : 0) < 0 ? -errno : 0;

@@ -14,6 +14,7 @@ internal sealed partial class FrameChannel
     private FileDescriptor? _writeDuplicate;
     private bool _writing;
     private bool _broken;
+    private Exception? _writeError;
     private bool _ended; // written under the lock, by the thread that reads only
     private bool _disposed;
 
@@ -122,7 +123,7 @@ internal sealed partial class FrameChannel
             watch = _readWatch;
         }
         watch?.Dispose();
-        _closed!(error);
+        _closed!(error ?? Volatile.Read(ref _writeError));
     }
 
     private void ReadToTheEnd()
@@ -160,7 +161,12 @@ internal sealed partial class FrameChannel
         }
         catch (Exception e) when (e is StartMethodException or ObjectDisposedException)
         {
-            // The reading side sees the same end, with everything that the other side still said before it.
+            // The reading side sees the same end, with everything that the other side still said before it. Where it is this side that cannot go on, the other waits for the rest: it has to see an end too.
+            if (e is not (PeerGoneException or ObjectDisposedException))
+            {
+                _writeError = e;
+                _transport.Shutdown();
+            }
             _broken = true;
             _writing = false;
             if (!isTrial)
@@ -178,7 +184,7 @@ internal sealed partial class FrameChannel
             return;
         }
         // The reactor watches a descriptor once, and the socket itself is watched for reading.
-        _writeDuplicate = new FileDescriptor(NativeError.ThrowIfFailed(Native.ChannelDuplicate((int)_transport.Handle.DangerousGetHandle()), "fcntl(F_DUPFD_CLOEXEC)"));
+        _writeDuplicate = new FileDescriptor(NativeError.ThrowIfFailed(Native.ChannelDuplicate((int)_transport.Handle.DangerousGetHandle()), "waiting for room in a channel: fcntl(F_DUPFD_CLOEXEC)"));
         _writeWatch = Reactor.Shared.Watch(_writeDuplicate, ContinueWriting, ReactorInterest.Write | ReactorInterest.Once);
     }
 
@@ -214,7 +220,7 @@ internal sealed partial class FrameChannel
             {
                 frame.Advance(_transport, wait: true);
             }
-            catch (StartMethodException)
+            catch (Exception e) when (e is StartMethodException or ObjectDisposedException)
             {
                 lock (_sending)
                 {

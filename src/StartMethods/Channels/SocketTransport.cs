@@ -80,6 +80,8 @@ internal sealed class SocketTransport(FileDescriptor socket) : Transport
         }
     }
 
+    internal override void Shutdown() => _ = Native.ChannelShutdown(socket.Number);
+
     private static int Result(long result, string operation) => result switch
     {
         >= 0 => (int)result,

@@ -29,6 +29,9 @@ internal abstract class Transport : IDisposable
     /// <returns>False: the time is over.</returns>
     internal virtual bool Await(int microseconds) => throw new NotSupportedException();
 
+    /// <summary>Ends the conversation for both sides, where this one cannot go on with it. Only of a socket.</summary>
+    internal virtual void Shutdown() => throw new NotSupportedException();
+
     public abstract void Dispose();
 }
 

@@ -57,6 +57,9 @@ internal static partial class Native
     [LibraryImport(Library, EntryPoint = "sm_channel_duplicate")]
     internal static partial int ChannelDuplicate(int descriptor);
 
+    [LibraryImport(Library, EntryPoint = "sm_channel_shutdown")]
+    internal static partial int ChannelShutdown(int descriptor);
+
     [LibraryImport(Library, EntryPoint = "sm_set_standard_descriptor")]
     internal static partial int SetStandardDescriptor(int descriptor, int number);
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace StartMethods.Interop;
@@ -20,7 +21,20 @@ internal static class NativeError
         throw new StartMethodException($"{operation}: {Describe(errno)}") { ErrorNumber = errno };
 
     /// <summary>"ENOENT (No such file or directory)".</summary>
-    internal static string Describe(int errno) => $"{Name(errno)} ({Marshal.GetPInvokeErrorMessage(errno)})";
+    internal static string Describe(int errno)
+    {
+        try
+        {
+            return $"{Name(errno)} ({Message(errno)})";
+        }
+        catch (FileNotFoundException)
+        {
+            return Name(errno); // no descriptor was left with which to load the assembly that has the words
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static string Message(int errno) => Marshal.GetPInvokeErrorMessage(errno);
 
     /// <summary>The symbolic name of an errno of Linux, or "errno N".</summary>
     internal static string Name(int errno) => errno switch

@@ -1,5 +1,8 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 using StartMethods;
+using StartMethods.Channels;
 
 namespace TestChild.Children;
 
@@ -10,6 +13,54 @@ internal static class ChildVerbs
     {
         verbs["parent"] = ParentAsync;
         verbs["check-children"] = CheckAsync;
+        verbs["post-without-descriptors"] = PostWithoutDescriptors;
+    }
+
+    /// <summary>Posts more than a socket holds while no descriptor is left with which to wait for room: what both sides see.</summary>
+    private static Task<int> PostWithoutDescriptors(string[] arguments)
+    {
+        // What the runtime loads and starts needs descriptors too, and it remembers what it could not load.
+        Console.WriteLine(Marshal.GetPInvokeErrorMessage(0));
+        (FrameChannel first, FrameChannel atFirst, _) = Pair();
+        (FrameChannel left, FrameChannel right, Task<Exception?> closed) = Pair();
+        first.Post(new FrameContent(FrameType.Job, new byte[2_000_000]));
+        _ = Receive(atFirst);
+        List<SafeFileHandle> taken = [];
+        try
+        {
+            while (true)
+                taken.Add(File.OpenHandle("/dev/null"));
+        }
+        catch (IOException) { }
+        left.Post(new FrameContent(FrameType.Job, new byte[2_000_000]));
+        string arrived = Receive(right);
+        Exception? error = closed.Wait(TimeSpan.FromSeconds(10)) ? closed.Result : null;
+        foreach (SafeFileHandle handle in taken)
+            handle.Dispose();
+        Console.WriteLine($"there: {arrived}; here: {error?.Message}");
+        foreach (FrameChannel channel in (FrameChannel[])[first, atFirst, left, right])
+            channel.Dispose();
+        return Task.FromResult(0);
+    }
+
+    private static (FrameChannel, FrameChannel, Task<Exception?>) Pair()
+    {
+        TaskCompletionSource<Exception?> closed = new();
+        (FrameChannel local, ChannelEnd remote) = FrameChannel.CreatePair();
+        local.Listen(static _ => { }, error => closed.SetResult(error));
+        return (local, new FrameChannel(remote.Open()), closed.Task);
+    }
+
+    private static string Receive(FrameChannel channel)
+    {
+        try
+        {
+            return channel.Receive(out Frame? frame) ? $"{frame.Payload.Length} bytes" : "an end";
+        }
+        catch (ProtocolException)
+        {
+            return "an end within a frame";
+        }
     }
 
     /// <summary>parent N END [detached]: starts N children that sleep, says "ready", and ends in the way that END names: wait, return, failfast, throw.</summary>
