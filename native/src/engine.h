@@ -188,7 +188,7 @@ void sm__find_owners(sm_run *run);
 int sm__rewrite_owners(sm_run *run);
 int sm__owns(const sm_run *run, int slot);
 
-// ownerless.c: threads that wait where they own nothing; libraries.c
+// ownerless.c: threads that wait where they own nothing; loaded_libraries.c
 int sm__own_nothing(sm_run *run);
 void sm__note_ownerless(const sm_run *run);
 int sm__has_foreign_libraries(void);
