@@ -301,6 +301,7 @@ enum {
     SM_FORK_LATE_RUNTIME = 1024, // where all threads wait, and are known to own no lock there, the runtime's own come back in the child only when it has lived for some milliseconds
     SM_FORK_ONLY_SAFE = 2048,  // fork only if every thread is one that a child can be whole without being asked about; else SM_FORK_LOOK_FIRST
     SM_FORK_POOL_RESTS = 4096, // no worker of the pool is in the middle of a work item: they count as such threads
+    SM_FORK_SEARCH = 8192,     // owners of locks are searched for in any case
 };
 
 enum { SM_THREAD_CALLER, SM_THREAD_MAIN, SM_THREAD_RUNTIME, SM_THREAD_POOL, SM_THREAD_GATE, SM_THREAD_TIMER, SM_THREAD_SOCKETS,

@@ -14,10 +14,11 @@
 #include <time.h>
 
 enum { AWAKE, ASLEEP, RESTING };   // RESTING: all but the caretaker are awake
-static const long moment_ns = 5000000;
+static const long moment_ns = 5000000, short_moment_ns = 1000000, patience_ns = 2000000000;
 static const long worth_optimizing_ns = 20000000;
 static _Atomic int stage, hurry, back;
 static sm_slot *caretaker;
+static int of_application;         // this is the child of one, not of a server
 
 // Who a thread is, to the kernel: each has a copy of its own.
 typedef struct { uint32_t users[3], groups[3]; int count; } identity;
@@ -61,6 +62,7 @@ sm_slot *sm__choose_caretaker(const sm_run *run)
 {
     int are_late = all_rest(run) && can_be_late(run);
     caretaker = NULL;
+    of_application = !(run->options->flags & SM_FORK_DORMANT);
     for (int i = 0; i < sm__slot_count; i++) {
         sm_slot *slot = &sm__slots[i];
         slot->dormant = are_late && atomic_load(&slot->state) == SM_SLOT_PARKED && slot->action == SM_ACTION_REVIVE && may_come_late(run, slot);
@@ -113,16 +115,28 @@ static void sleep_for(long nanoseconds)
     syscall(SYS_futex, &hurry, FUTEX_WAIT_PRIVATE, 0, &time, NULL, 0);
 }
 
-// No more threads for this user (RLIMIT_NPROC), or no memory: that may pass, and nothing else here can be done about it. Whoever forks next has the slots written anew: so each
-// thread says when it needs its own no more.
+// No more threads for this user (RLIMIT_NPROC), or no memory. In a server's child that may pass, and its application sees that it does not answer. A child that an application has forked would
+// wait for its finalizers when it ends, for ever and unseen: it says what is wrong and ends.
+static void await_room(uint64_t since)
+{
+    static const char why[] = "StartMethods: a forked child ends, since there was no room for the threads of its runtime for two seconds (RLIMIT_NPROC, pids.max, memory)\n";
+    if (of_application && sm__now() > since + patience_ns) {
+        (void)!write(STDERR_FILENO, why, sizeof why - 1);
+        syscall(SYS_exit_group, 125);
+    }
+    sm__pause(short_moment_ns);
+}
+
+// Whoever forks next has the slots written anew: so each thread says when it needs its own no more.
 static void give_back_the_others(void)
 {
     int given = 0;
+    uint64_t since = sm__now();
     for (int i = 0; i < sm__slot_count; i++) {
         if (!sm__slots[i].dormant || &sm__slots[i] == caretaker)
             continue;
         while (sm__revive(&sm__slots[i]) < 0)
-            sm__pause(moment_ns);
+            await_room(since);
         sm__introduce(&sm__slots[i]);
         given++;
     }
@@ -130,7 +144,8 @@ static void give_back_the_others(void)
         syscall(SYS_futex, &back, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
 }
 
-// Until this process has used some processor time, or somebody wants to fork it (sm__wake_dormant): its signal ends the sleep.
+// Until this process has used some processor time, or somebody wants to fork it (sm__wake_dormant): its signal ends the sleep. What this thread had blocked stays blocked: a signal that all
+// threads of a program block, and one waits for, would come here and end the child.
 static void rest(void)
 {
     enum { FIRST_FREE = 36, LAST = 63 };   // where sm__capture_signal looks
@@ -138,7 +153,7 @@ static void rest(void)
     struct timespec time = { 0, worth_optimizing_ns };
     for (int signal = FIRST_FREE; signal <= LAST; signal++)
         capture |= 1ull << (signal - 1);
-    blocked = all_but(capture);
+    blocked = all_but(capture & ~caretaker->blocked);
     sm__mask_restore(&blocked);
     if (!atomic_load(&hurry))
         syscall(SYS_clock_nanosleep, CLOCK_PROCESS_CPUTIME_ID, TIMER_ABSTIME, &time, NULL);
@@ -160,7 +175,7 @@ void sm__sleep_on(sm_slot *slot, int generation)
     int rests = is_optimizer(slot);
     uint64_t blocked = all_but(0);
     sm__mask_restore(&blocked);
-    sleep_for(moment_ns);
+    sleep_for(of_application ? short_moment_ns : moment_ns);   // an application's child ends with its finalizers as often as not
     sm__wait_at_gate(generation);
     give_back_the_others();
     common = who_am_i();

@@ -35,6 +35,7 @@ typedef struct {
     int handles_signal;         // it is in the handler of one
     int passing;                // a thread of the runtime's that is being born or ends
     uint64_t instruction, argument[3], stack;
+    uint64_t blocked;           // signals
     int64_t returned;
     char *thread_pointer;       // fs base
     uint64_t place;             // what it is parked in (ownerless.c), 0: not known
@@ -79,7 +80,7 @@ typedef struct {
     int quiet, rests;                         // nobody is busy; and everybody waits where he did the last time
     int has_code_memory, has_owners;          // what the child must copy, and repair
     int until;                                // the stage of the child at which the parent's threads go on
-    int knows_libraries;                      // none is loaded whose locks may be anybody's at any time
+    int may_rest;                             // nobody but the runtime and the system has locks here: see ownerless.c
     char *frame;                              // of the engine's first function, on the caller's stack
     uint64_t place;                           // what the caller is in (ownerless.c)
     long descriptors;                         // how many are open, 0: not known
@@ -190,6 +191,7 @@ int sm__owns(const sm_run *run, int slot);
 
 // ownerless.c: threads that wait where they own nothing; loaded_libraries.c
 int sm__own_nothing(sm_run *run);
+int sm__count_living(void);
 void sm__note_ownerless(const sm_run *run);
 int sm__has_foreign_libraries(void);
 

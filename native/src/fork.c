@@ -254,8 +254,9 @@ static int clone_process(sm_run *run)
     run->descriptors = sm__count_descriptors();
     run->has_owners = !run->quiet || !(run->options->flags & SM_FORK_NO_LOCKS || sm__own_nothing(run));
     run->result->searched = (uint32_t)run->has_owners;
-    // Nobody misses threads that wait anyway; released in the midst of the child's way, they take the processor from it.
-    run->until = run->quiet && !run->has_owners && !(run->options->flags & SM_FORK_NO_WAIT) ? SM_STAGE_READY : SM_STAGE_COPIED;
+    // Nobody misses threads that wait anyway; released in the midst of the child's way, they take the processor from it. Not where the child has many to revive: something may happen meanwhile.
+    enum { FEW = 16 };
+    run->until = run->quiet && !run->has_owners && !(run->options->flags & SM_FORK_NO_WAIT) && sm__count_living() <= FEW ? SM_STAGE_READY : SM_STAGE_COPIED;
     if (run->has_code_memory && (error = run->has_owners ? sm__read_ranges() : sm__read_shared_ranges()) < 0) {
         sm__release_all();
         sm__text(&text, "the mappings of this process could not be read");
@@ -310,7 +311,7 @@ int32_t sm_fork(const sm_fork_options *options, sm_fork_result *result)
     }
     if (sm__engine.has_runtime)
         sm__locate_pids();                           // libSystem.Native's appears with the first use of signals
-    run.knows_libraries = sm__engine.has_runtime && !(options->flags & SM_FORK_NO_LOCKS) && !sm__has_foreign_libraries();
+    run.may_rest = sm__engine.has_runtime && !(options->flags & (SM_FORK_NO_LOCKS | SM_FORK_SEARCH)) && !sm__has_foreign_libraries();
     run.frame = __builtin_frame_address(0);
     syscall(SYS_get_robust_list, 0, &run.robust, &run.robust_size);
     sm__mask_all(&run.mask);

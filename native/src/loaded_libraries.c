@@ -1,43 +1,32 @@
-// Which libraries are loaded. Those of the runtime and of the system lock and unlock within one call; of others nobody knows.
+// Which libraries are loaded. Those of the runtime and of the system release a lock in the call that took it; of others nobody knows.
 #include "engine.h"
 
 #include <link.h>
 #include <string.h>
 
-static const char *const of_system[] = {
-    "linux-vdso.", "ld-linux", "libc.", "libm.", "libdl.", "libpthread.", "librt.", "libresolv.", "libnss_", "libgcc_s.", "libstdc++.", "libz.", "libnuma.",
-    "libssl.", "libcrypto.", "libicu", "libgssapi_krb5.", "libkrb5.", "libkrb5support.", "libk5crypto.", "libcom_err.", "libkeyutils.", "liblttng-ust",
-    "libhostfxr.", "libhostpolicy.", "libstartmethods.",
+// By their names, up to the version. Where an application brings its runtime along (self-contained), libraries of its own lie in the same folder.
+static const char *const known[] = {
+    "libcoreclr.so", "libclrjit.so", "libclrgc.so", "libclrgcexp.so", "libmscordbi.so", "libmscordaccore.so", "libcoreclrtraceptprovider.so", "libhostfxr.so", "libhostpolicy.so",
+    "libSystem.Native.so", "libSystem.Globalization.Native.so", "libSystem.IO.Compression.Native.so", "libSystem.IO.Ports.Native.so", "libSystem.Net.Security.Native.so",
+    "libSystem.Security.Cryptography.Native.OpenSsl.so", "libstartmethods.so",
+    "linux-vdso.so", "ld-linux-x86-64.so", "libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libresolv.so", "libnss_files.so", "libnss_dns.so", "libgcc_s.so", "libstdc++.so",
+    "libz.so", "libnuma.so", "libssl.so", "libcrypto.so", "libicuuc.so", "libicui18n.so", "libicudata.so", "libgssapi_krb5.so", "libkrb5.so", "libkrb5support.so", "libk5crypto.so",
+    "libcom_err.so", "libkeyutils.so", "liblttng-ust.so", "liblttng-ust-common.so", "liblttng-ust-tracepoint.so",
 };
 
-typedef struct { char folder[4096]; size_t folder_length; int foreign; unsigned long long loaded; } library_list;
-
-static const char *file_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-static int find_runtime(struct dl_phdr_info *info, size_t size, void *context)
-{
-    library_list *list = context;
-    size_t length = (size_t)(file_name(info->dlpi_name) - info->dlpi_name);
-    (void)size;
-    if (strcmp(file_name(info->dlpi_name), "libcoreclr.so") != 0 || length >= sizeof list->folder)
-        return 0;
-    memcpy(list->folder, info->dlpi_name, length);
-    list->folder_length = length;
-    return 1;
-}
+typedef struct { int foreign; unsigned long long loaded; } library_list;
 
 // The program itself, the first one, has no name.
-static int is_known(const library_list *list, const char *path)
+static int is_known(const char *path)
 {
-    if (*path == 0 || (list->folder_length && strncmp(path, list->folder, list->folder_length) == 0 && !strchr(path + list->folder_length, '/')))
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    if (*name == 0)
         return 1;
-    for (size_t i = 0; i < sizeof of_system / sizeof *of_system; i++)
-        if (strncmp(file_name(path), of_system[i], strlen(of_system[i])) == 0)
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t length = strlen(known[i]);
+        if (strncmp(name, known[i], length) == 0 && (name[length] == 0 || name[length] == '.'))
             return 1;
+    }
     return 0;
 }
 
@@ -46,7 +35,7 @@ static int look_at(struct dl_phdr_info *info, size_t size, void *context)
     library_list *list = context;
     (void)size;
     list->loaded = info->dlpi_adds;
-    list->foreign |= !is_known(list, info->dlpi_name);
+    list->foreign |= !is_known(info->dlpi_name);
     return list->foreign;
 }
 
@@ -63,10 +52,7 @@ int sm__has_foreign_libraries(void)
     static library_list list;
     unsigned long long loaded = 0;
     dl_iterate_phdr(count_loaded, &loaded);
-    if (list.foreign || list.loaded == loaded)
-        return list.foreign;
-    if (!list.folder_length)
-        dl_iterate_phdr(find_runtime, &list);
-    dl_iterate_phdr(look_at, &list);
+    if (!list.foreign && list.loaded != loaded)
+        dl_iterate_phdr(look_at, &list);
     return list.foreign;
 }

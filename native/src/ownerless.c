@@ -2,15 +2,18 @@
 // wait where they waited at the last fork. So a place at which the search has found a thread to own nothing is noted, and a fork for which everybody is at such a place goes without.
 //
 // A place is what brings a thread back to where it was: of one that waits every word of its stack, of the one that forks the calls that it is in. At the same place again it owns what it owned
-// there, since the runtime's code takes and releases locks by calls. Foreign code may do otherwise (one call that locks, another that unlocks): where a library is loaded that is neither the
-// runtime's nor the system's, or where native code stands among the calls of the one that forks (a static constructor, a callback), nothing is noted.
+// there, since the runtime's code releases a lock in the call that took it. Foreign code may do otherwise (one call that locks, another that unlocks): where a library is loaded that is neither the
+// runtime's nor the system's, or where native code stands among the calls of the one that forks (a static constructor, a callback), nothing is noted. What is not seen so: managed code that calls
+// pthread_mutex_lock itself, and a native program of somebody's own that hosts the runtime (SM_FORK_SEARCH is for these).
+//
+// Only where few threads live on: it takes a microsecond for each, while all stand still.
 #include "engine.h"
 
 #include <string.h>
 
 extern char *__libc_stack_end;   // of the main thread
 
-enum { MOST_PLACES = 256, DEEPEST_WAIT = 32768, LONGEST_STACK = 64 << 20, MOST_CALLS = 512 };
+enum { MOST_PLACES = 256, MOST_THREADS = 64, DEEPEST_WAIT = 32768, LONGEST_STACK = 64 << 20, MOST_CALLS = 512 };
 static struct { int tid; uint64_t place; } ownerless[MOST_PLACES];
 static unsigned noted;
 
@@ -45,13 +48,13 @@ static uint64_t place_of(const sm_slot *slot)
 // The calls that the forking thread is in, from the engine's outwards: a frame begins with the address of the one around it and the address to return to. Code that keeps no frames ends
 // the walk, or is passed over.
 typedef struct { char *frame, *returns_to; } call;
-typedef struct { char *end, *copied_from, *copied_until; int calls; char copy[4096]; } call_walk;
+typedef struct { char *end, *copied_from, *copied_until; int calls, failed; char copy[4096]; } call_walk;
 
 static void begin_walk(call_walk *walk, const sm_run *run)
 {
     walk->end = end_of_stack(run->frame, run->caller_pointer);
     walk->copied_from = walk->copied_until = walk->end;   // nothing yet
-    walk->calls = 0;
+    walk->calls = walk->failed = 0;
 }
 
 static int copy_stack(call_walk *walk, char *from)
@@ -68,8 +71,10 @@ static int next_call(call_walk *walk, call *at)
     call next;
     if (!walk->end || at->frame > walk->end - sizeof next || (uintptr_t)at->frame % sizeof(void *) || walk->calls++ == MOST_CALLS)
         return 0;
-    if ((at->frame < walk->copied_from || at->frame > walk->copied_until - sizeof next) && !copy_stack(walk, at->frame))
+    if ((at->frame < walk->copied_from || at->frame > walk->copied_until - sizeof next) && !copy_stack(walk, at->frame)) {
+        walk->failed = 1;
         return 0;
+    }
     memcpy(&next, walk->copy + (at->frame - walk->copied_from), sizeof next);
     int goes_on = next.frame > at->frame;
     *at = next;
@@ -83,7 +88,7 @@ static uint64_t place_of_caller(const sm_run *run, call_walk *walk)
     begin_walk(walk, run);
     while (next_call(walk, &at))
         place = mix(place, (uintptr_t)at.returns_to);
-    return walk->end && walk->calls <= MOST_CALLS ? place | 1 : 0;
+    return walk->end && !walk->failed && walk->calls <= MOST_CALLS ? place | 1 : 0;
 }
 
 uint64_t sm_fork_place(void)
@@ -152,11 +157,21 @@ static int lives_on(const sm_slot *slot)
     return atomic_load(&slot->state) == SM_SLOT_PARKED && slot->action == SM_ACTION_REVIVE;
 }
 
+// How many will live in the child.
+int sm__count_living(void)
+{
+    int count = 0;
+    for (int i = 0; i < sm__slot_count; i++)
+        count += lives_on(&sm__slots[i]);
+    return count;
+}
+
 // While all are parked: is everybody who will live in the child where he has been found to own nothing? Where not, the places are kept for sm__note_ownerless.
 int sm__own_nothing(sm_run *run)
 {
     call_walk walk;
-    if (!run->quiet || !run->knows_libraries)
+    run->may_rest &= run->quiet && sm__count_living() <= MOST_THREADS;
+    if (!run->may_rest)
         return 0;
     run->place = place_of_caller(run, &walk);
     int known = is_noted(run->caller, run->place);
@@ -173,7 +188,7 @@ int sm__own_nothing(sm_run *run)
 // After a search, in the parent: who was not found to own anything.
 void sm__note_ownerless(const sm_run *run)
 {
-    if (!run->quiet || !run->knows_libraries || (!run->has_code_memory && sm__read_ranges() < 0))
+    if (!run->may_rest || (!run->has_code_memory && sm__read_ranges() < 0))
         return;
     if (!run->shared->caller_owns && is_called_by_managed_code(run))
         note(run->caller, run->place);

@@ -59,6 +59,7 @@ SM_UNSANITIZED void sm__describe_slot(sm_slot *slot, const ucontext_t *context)
     slot->returned = registers[REG_RAX];
     slot->holds_own_id = holds_own_id(slot, registers);
     slot->handles_signal = is_in_handler(context);
+    memcpy(&slot->blocked, &context->uc_sigmask, sizeof slot->blocked);
     slot->parked = 0;
     slot->syscall = -1;
     if (at[0] == 0x0f && at[1] == 0x05) {                                          // the kernel will restart it

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <poll.h>
+#include <signal.h>
 
 static void burn_ms(long ms)
 {
@@ -158,7 +159,29 @@ static void a_child_forks_while_that_thread_rests(void)
     CHECK_EQUAL(0, exit_code_of(pid));
 }
 
+// A program that blocks a signal in all its threads and waits for it. The thread that rests had unblocked it: the signal went there, and ended the child.
+static void a_signal_that_all_threads_block_waits_for_who_waits_for_it(void)
+{
+    enum { BLOCKED = 54 };
+    sigset_t signals;
+    set_up();
+    sigemptyset(&signals);
+    sigaddset(&signals, BLOCKED);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    start_waiting(2, ".NET Tiered Com");
+    int pid = do_fork(LATE, 2000000);
+    if (pid == 0) {
+        pause_ms(50);                                // sent by now, while that thread rests
+        struct timespec limit = { 5, 0 };
+        _exit(sigtimedwait(&signals, NULL, &limit) == BLOCKED ? 0 : 1);
+    }
+    pause_ms(20);
+    CHECK_EQUAL(0, kill(pid, BLOCKED));
+    CHECK_EQUAL(0, exit_code_of(pid));
+}
+
 static const sm_test_case cases[] = {
+    CASE(a_signal_that_all_threads_block_waits_for_who_waits_for_it),
     CASE(threads_that_wait_come_back_when_the_child_has_lived_for_a_moment),
     CASE(a_child_that_forks_at_once_gets_its_threads_back_first),
     CASE(no_thread_comes_back_before_the_child_is_whole),

@@ -49,9 +49,6 @@ public static class AtFork
     internal static int Count => Volatile.Read(ref s_hooks).Length;
 
     /// <summary>Runs the <c>before</c> hooks. What it returns is what the two others belong to, whatever is registered meanwhile.</summary>
-    /// <summary>Whether a fork has nobody to tell.</summary>
-    internal static bool IsEmpty => Volatile.Read(ref s_hooks).Length == 0;
-
     internal static Hook[] RunBefore()
     {
         Hook[] hooks = Volatile.Read(ref s_hooks);

@@ -18,8 +18,11 @@ internal static class ForkOperation
 
     private static bool s_isRehearsed;
 
+    /// <summary>The AppContext switch with which an application says that it may own locks of the C library of which nobody else knows: then they are searched for at each fork.</summary>
+    internal const string SearchSwitch = "StartMethods.SearchLocksAtEachFork";
+
     /// <summary>How the engine forks for an application.</summary>
-    internal const ForkFlags Usual = ForkFlags.LateRuntime;
+    internal static ForkFlags Usual { get; } = AppContext.TryGetSwitch(SearchSwitch, out bool isSet) && isSet ? ForkFlags.Search : ForkFlags.LateRuntime;
 
     /// <summary>Forks this process. Returns twice.</summary>
     /// <param name="options">What the user asked for.</param>
@@ -47,24 +50,16 @@ internal static class ForkOperation
             if (Native.ProcessId() != process)
                 throw new StartMethodException("fork: another thread has forked this process meanwhile, and this is the child, where this thread lives on");
             // Neither a canary nor a hook comes before a fork that is refused.
-            ForkFlags judgement = ForkSafety.Check(options.Policy, maySeeLater: ForkCanary.IsDecided && AtFork.IsEmpty);
+            ForkFlags judgement = ForkSafety.Check(options.Policy, maySeeLater: ForkCanary.IsDecided && AtFork.Count == 0);
             Rehearse();
             ForkCanary.Decide(request);
             if (options.HugePages)
                 _ = Native.MemoryCollapse();
-            t_isForking = true;
-            try
-            {
-                ForkOutcome outcome = WithHooks(request with { Flags = request.Flags | judgement });
-                if (!outcome.NeedsLook)
-                    return outcome;
-                _ = ForkSafety.Check(options.Policy, maySeeLater: false);
-                return WithHooks(request);
-            }
-            finally
-            {
-                t_isForking = false;
-            }
+            ForkOutcome outcome = WithHooks(request with { Flags = request.Flags | judgement });
+            if (!outcome.NeedsLook)
+                return outcome;
+            _ = ForkSafety.Check(options.Policy, maySeeLater: false);
+            return WithHooks(request);
         }
     }
 
@@ -86,6 +81,19 @@ internal static class ForkOperation
     }
 
     private static ForkOutcome WithHooks(ForkRequest request)
+    {
+        t_isForking = true;
+        try
+        {
+            return BetweenHooks(request);
+        }
+        finally
+        {
+            t_isForking = false;
+        }
+    }
+
+    private static ForkOutcome BetweenHooks(ForkRequest request)
     {
         AtFork.Hook[] hooks = AtFork.RunBefore();
         ForkOutcome outcome;

@@ -6,7 +6,7 @@ namespace StartMethods.Interop;
 
 /// <summary>SM_FORK_*.</summary>
 [Flags]
-internal enum ForkFlags : uint { None = 0, ReviveAll = 1, CloneParent = 2, NoWait = 4, KeepSockets = 8, Strict = 16, Canary = 32, NoLocks = 64, Dormant = 128, Hold = 256, OwnData = 512, LateRuntime = 1024, OnlySafe = 2048, PoolRests = 4096 }
+internal enum ForkFlags : uint { None = 0, ReviveAll = 1, CloneParent = 2, NoWait = 4, KeepSockets = 8, Strict = 16, Canary = 32, NoLocks = 64, Dormant = 128, Hold = 256, OwnData = 512, LateRuntime = 1024, OnlySafe = 2048, PoolRests = 4096, Search = 8192 }
 
 /// <summary>SM_THREAD_*: what a thread is for.</summary>
 internal enum NativeThreadKind { Caller, Main, Runtime, Pool, Gate, Timer, Sockets, Library, User, Foreign }

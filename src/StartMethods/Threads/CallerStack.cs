@@ -34,10 +34,13 @@ internal sealed class CallerStack
         if (place != 0 && Known.TryGetValue(place, out CallerStack? known))
             return known;
         CallerStack walked = Walk();
-        if (place != 0 && Known.Count < MostKnown)
+        if (place != 0 && walked._lasts && Known.Count < MostKnown)
             Known[place] = walked;
         return walked;
     }
+
+    // Code that can be unloaded is not kept by being known, nor is code that comes to lie where it was taken for it.
+    private bool _lasts = true;
 
     [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "A frame without a method is passed over.")]
     internal static CallerStack Walk()
@@ -47,7 +50,10 @@ internal sealed class CallerStack
         foreach (StackFrame frame in new StackTrace(fNeedFileInfo: false).GetFrames())
         {
             if (frame.GetMethod() is not { } method)
+            {
+                result._lasts = false;
                 continue;
+            }
             if (!outside && method.Module.Assembly != typeof(CallerStack).Assembly)
             {
                 outside = true;
@@ -64,7 +70,8 @@ internal sealed class CallerStack
             StaticConstructorOf ??= method.DeclaringType;
         else if (method.Name == "Finalize" && method.IsVirtual)
             IsInFinalizer = true;
+        _lasts &= !method.Module.Assembly.IsCollectible && !method.Module.Assembly.IsDynamic && StaticConstructorOf is null;
         if (InOtherContext is null && !method.Module.Assembly.IsDynamic && AssemblyLoadContext.GetLoadContext(method.Module.Assembly) is { } context && context != AssemblyLoadContext.Default)
-            InOtherContext = method;
+            (InOtherContext, _lasts) = (method, false);
     }
 }

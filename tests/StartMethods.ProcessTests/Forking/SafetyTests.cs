@@ -76,6 +76,12 @@ public class SafetyTests : ForkTests
         Assert.That(await Run("fork-load-context"), Does.Contain("TestChild.Forking.ForkVerbs.ForkAndWait is code of a load context that is not the default one"));
 
     [Test]
+    public async Task A_plug_in_that_has_asked_for_a_fork_can_be_unloaded() => Assert.That(await Run("fork-unloaded-context"), Does.Contain("load context that is not the default one").And.EndWith("unloaded: True"));
+
+    [Test]
+    public async Task A_handler_of_the_warning_can_fork_itself() => Assert.That(await Run("fork-from-handler"), Is.EqualTo("exit 6, exit 7"));
+
+    [Test]
     public async Task A_finalizer_cannot_fork() => Assert.That(await Run("fork-finalizer"), Does.Contain("asked for by a finalizer"));
 
     [TestCase("Throw")]

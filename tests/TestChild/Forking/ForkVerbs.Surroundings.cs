@@ -89,6 +89,43 @@ internal static partial class ForkVerbs
         return (string)type.GetMethod(nameof(Refused), BindingFlags.Static | BindingFlags.NonPublic)!.Invoke(null, [null])!;
     }
 
+    // The plug-in is known by where it forked from, but not kept.
+    private static string UnloadedPlugIn()
+    {
+        (WeakReference plugIn, string refused) = InCollectiblePlugIn();
+        for (int i = 0; i < 20 && plugIn.IsAlive; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+        return $"{refused} unloaded: {!plugIn.IsAlive}";
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static (WeakReference, string) InCollectiblePlugIn()
+    {
+        AssemblyLoadContext plugIn = new("plug-in", isCollectible: true);
+        Type type = plugIn.LoadFromAssemblyPath(typeof(ForkVerbs).Assembly.Location).GetType(typeof(ForkVerbs).FullName!)!;
+        string refused = (string)type.GetMethod(nameof(Refused), BindingFlags.Static | BindingFlags.NonPublic)!.Invoke(null, [null])!;
+        plugIn.Unload();
+        return (new WeakReference(plugIn), refused);
+    }
+
+    private static string HandlerForks()
+    {
+        for (int i = 0; i < 3; i++)
+            _ = ForkAndWait(null, () => 5);   // from now on the engine looks at threads first
+        using ManualResetEventSlim end = new();
+        Thread thread = new(() => end.Wait());
+        thread.Start();
+        string seen = "";
+        ForkSafety.Warning += (_, _) => seen = ForkAndWait(new ForkOptions { Policy = UnsafeForkPolicy.Allow }, () => 6).ToString();
+        ExitStatus status = ForkAndWait(new ForkOptions { Policy = UnsafeForkPolicy.Warn }, () => 7);
+        end.Set();
+        thread.Join();
+        return $"{seen}, {status}";
+    }
+
     private static string Look()
     {
         (int reader, int writer) = Pipe();

@@ -26,6 +26,8 @@ internal static partial class ForkVerbs
         verbs["fork-generations"] = arguments => Now(() => Generations(int.Parse(arguments[0])));
         verbs["fork-static-constructor"] = _ => Now(() => { try { return InConstructor.Result; } catch (TypeInitializationException e) { return e.InnerException!.Message; } });
         verbs["fork-load-context"] = _ => Now(InPlugIn);
+        verbs["fork-unloaded-context"] = _ => Now(UnloadedPlugIn);
+        verbs["fork-from-handler"] = _ => Now(HandlerForks);
         verbs["fork-look"] = _ => Now(Look);
         verbs["fork-finalizer"] = _ => Now(InFinalizer);
         verbs["fork-at-exit"] = arguments => AtExit(arguments[0]);
