@@ -15,6 +15,7 @@ internal static class AtRest
         ["at-rest-constructor"] = InConstructor,
         ["at-rest-late"] = _ => RuntimeIsLate(),
         ["at-rest-foreign"] = BesideForeignLibrary,
+        ["at-rest-searched"] = _ => IsSearchedEachTime(),
     };
 
     // Until the compiler has come to rest too, and the runtime's threads have been seen where they wait.
@@ -130,12 +131,17 @@ internal static class AtRest
         NativeLibrary.Load(name);
         if (name[0] == '/')
             File.Delete(name);
+        return IsSearchedEachTime();
+    }
+
+    private static string? IsSearchedEachTime()
+    {
         for (int i = 0; i < 20; i++)
         {
             if (Fork(static () => true, out bool wasSearched) is { } wrong)
                 return wrong;
             if (!wasSearched)
-                return "a fork beside a foreign library went without a search";
+                return "a fork for which somebody may own a lock went without a search";
         }
         return null;
     }

@@ -1,7 +1,10 @@
 // Forks itself, again and again, and says how many children were whole: ForkChild <verb,verb…> [count]. Driven by the process tests under many
 // runtime settings; one verb a row of docs/fork-fidelity.md.
 using StartMethods.ForkChild;
+using StartMethods.Forking;
 
+if (Environment.GetEnvironmentVariable("FORKCHILD_SEARCH") is not null)
+    AppContext.SetSwitch(ForkOperation.SearchSwitch, true);
 string[] verbs = args.Length > 0 ? args[0].Split(',') : [];
 int count = args.Length > 1 ? int.Parse(args[1]) : 10;
 if (Environment.GetEnvironmentVariable("FORKCHILD_METHOD") == "forkserver")

@@ -59,6 +59,9 @@ public class FidelityTests : ForkProgramTests
     [Test]
     public async Task Locks_are_searched_for_where_somebody_may_own_one() => await Fork("ForkChild", ["at-rest,at-rest-constructor,at-rest-late,at-rest-foreign", $"{Math.Min(100, 3 * Factor)}"]);
 
+    [Test]
+    public async Task Locks_are_searched_for_at_each_fork_where_an_application_says_so() => await Fork("ForkChild", ["at-rest-searched", "2"], "FORKCHILD_SEARCH=1");
+
     /// <summary>Such a worker is counted by the pool already: left behind, it is missed (two children of a hundred hung), and revived, it could take its copy's signal to start.</summary>
     [Test]
     public async Task A_thread_that_is_being_born_is_waited_for() => await Fork("ForkChild", ["births", $"{Math.Min(1000, 100 * Factor)}"], "DOTNET_ThreadPool_ThreadTimeoutMs=1");
