@@ -156,7 +156,7 @@ int sm__await_arrivals(int count, uint64_t deadline)
 {
     int process = (int)syscall(SYS_getpid);
     for (int seen, slices = 0; (seen = atomic_load(&arrived)) < count; slices++) {
-        struct timespec slice = { 0, slices ? 2000000 : 500000 };
+        struct timespec slice = { 0, slices ? 2000000 : 500000 };   // nobody else wakes this thread, should one have ended: the first look at them comes soon
         atomic_store(&awaited, count);
         syscall(SYS_futex, &arrived, FUTEX_WAIT_PRIVATE, seen, &slice, NULL, 0);
         if (slices && atomic_load(&arrived) < count) {

@@ -1,7 +1,7 @@
 // What a process got from its surroundings and a forked child gets from those of the request instead: working directory, file mode mask, resource limits,
 // the three standard descriptors, the environment. The application takes a picture of its own at each start (or opens what was asked for), and
 // the child, a copy of a fork server that was started long before, becomes that. docs/protocol.md tells how it travels.
-#include "status.h"
+#include "engine.h"
 #include "startmethods.h"
 
 #include <errno.h>

@@ -31,9 +31,9 @@ static int is_optimizer(const sm_slot *slot)
 }
 
 // An application's child may want its pool, its timers or its garbage collector at once. The runtime's other threads do what its own doing brings about.
-static int may_come_late(const sm_run *run, const sm_slot *slot)
+static int may_come_late(const sm_slot *slot)
 {
-    if (run->options->flags & SM_FORK_DORMANT)
+    if (!of_application)
         return 1;
     return slot->kind == SM_THREAD_RUNTIME && strncmp(slot->name, ".NET Server", 11) != 0 && strncmp(slot->name, ".NET BGC", 8) != 0;
 }
@@ -46,11 +46,11 @@ static int all_rest(const sm_run *run)
 }
 
 // Nobody is late where a thread of those that come back cannot be done without for a moment: one that runs, or that a garbage collection would wait for.
-static int can_be_late(const sm_run *run)
+static int can_be_late(void)
 {
     for (int i = 0; i < sm__slot_count; i++) {
         const sm_slot *slot = &sm__slots[i];
-        if (atomic_load(&slot->state) != SM_SLOT_PARKED || (slot->action == SM_ACTION_FREEZE && !(run->options->flags & SM_FORK_DORMANT)))
+        if (atomic_load(&slot->state) != SM_SLOT_PARKED || (slot->action == SM_ACTION_FREEZE && of_application))
             continue;
         if (!slot->parked || slot->action != SM_ACTION_REVIVE || slot->mode == SM_MODE_COOPERATIVE)
             return 0;
@@ -60,12 +60,12 @@ static int can_be_late(const sm_run *run)
 
 sm_slot *sm__choose_caretaker(const sm_run *run)
 {
-    int are_late = all_rest(run) && can_be_late(run);
-    caretaker = NULL;
     of_application = !(run->options->flags & SM_FORK_DORMANT);
+    int are_late = all_rest(run) && can_be_late();
+    caretaker = NULL;
     for (int i = 0; i < sm__slot_count; i++) {
         sm_slot *slot = &sm__slots[i];
-        slot->dormant = are_late && atomic_load(&slot->state) == SM_SLOT_PARKED && slot->action == SM_ACTION_REVIVE && may_come_late(run, slot);
+        slot->dormant = are_late && atomic_load(&slot->state) == SM_SLOT_PARKED && slot->action == SM_ACTION_REVIVE && may_come_late(slot);
         if (slot->dormant && (!caretaker || is_optimizer(slot)))
             caretaker = slot;
     }

@@ -238,6 +238,9 @@ const char *sm__syscall_name(int number);
 int64_t sm__parse(const char **text, int base);
 int sm__read_file(const char *path, char *buffer, int size);
 
+// status.c: the number behind "\nField:\t" in /proc/self/status, or -1
+int64_t sm__own_status(const char *field, int base);
+
 // Large, and of no interest to a child: behind all that is small, of which each page that a child writes to becomes its own.
 #define SM_TABLE __attribute__((section(".lbss")))
 

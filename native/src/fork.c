@@ -222,7 +222,7 @@ static int in_parent(sm_run *run, int pid, int pidfd)
     result->frozen = run->shared->frozen;
     result->owners = run->shared->owners;
     result->child_ns = run->shared->child_ns;
-    if (run->has_owners && !(run->options->flags & SM_FORK_NO_WAIT))
+    if (run->has_owners)
         sm__note_ownerless(run);
     // The child still has to say that it is ready. The next fork must not hear it: it would let its own parent go on too early, or bury a
     // healthy child for the failure of this one.
@@ -311,7 +311,8 @@ int32_t sm_fork(const sm_fork_options *options, sm_fork_result *result)
     }
     if (sm__engine.has_runtime)
         sm__locate_pids();                           // libSystem.Native's appears with the first use of signals
-    run.may_rest = sm__engine.has_runtime && !(options->flags & (SM_FORK_NO_LOCKS | SM_FORK_SEARCH)) && !sm__has_foreign_libraries();
+    // Who does not wait for its child never hears what that has found.
+    run.may_rest = sm__engine.has_runtime && !(options->flags & (SM_FORK_NO_LOCKS | SM_FORK_SEARCH | SM_FORK_NO_WAIT)) && !sm__has_foreign_libraries();
     run.frame = __builtin_frame_address(0);
     syscall(SYS_get_robust_list, 0, &run.robust, &run.robust_size);
     sm__mask_all(&run.mask);

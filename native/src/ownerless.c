@@ -36,8 +36,10 @@ static uint64_t place_of(const sm_slot *slot)
 {
     SM_TABLE static uint64_t words[DEEPEST_WAIT / sizeof(uint64_t)];
     char *start = (char *)slot->stack, *end = end_of_stack(start, slot->thread_pointer);
-    size_t count = end ? (size_t)(end - start) / sizeof *words : 0;
-    if (!slot->parked || slot->kind == SM_THREAD_FOREIGN || count > sizeof words / sizeof *words || !sm__peek(start, words, count * sizeof *words))
+    if (!end || !slot->parked || slot->kind == SM_THREAD_FOREIGN)
+        return 0;
+    size_t count = (size_t)(end - start) / sizeof *words;
+    if (count > sizeof words / sizeof *words || !sm__peek(start, words, count * sizeof *words))
         return 0;
     uint64_t place = mix(mix(slot->instruction, slot->stack), slot->argument[0]);
     for (size_t i = 0; i < count; i++)
@@ -81,21 +83,21 @@ static int next_call(call_walk *walk, call *at)
     return goes_on;
 }
 
-static uint64_t place_of_caller(const sm_run *run, call_walk *walk)
+static uint64_t place_of_caller(const sm_run *run)
 {
+    call_walk walk;
     call at = { run->frame, NULL };
     uint64_t place = (uintptr_t)run->frame;
-    begin_walk(walk, run);
-    while (next_call(walk, &at))
+    begin_walk(&walk, run);
+    while (next_call(&walk, &at))
         place = mix(place, (uintptr_t)at.returns_to);
-    return walk->end && !walk->failed && walk->calls <= MOST_CALLS ? place | 1 : 0;
+    return walk.end && !walk.failed && walk.calls <= MOST_CALLS ? place | 1 : 0;
 }
 
 uint64_t sm_fork_place(void)
 {
     sm_run run = { .frame = __builtin_frame_address(0), .caller_pointer = __builtin_thread_pointer() };
-    call_walk walk;
-    return place_of_caller(&run, &walk);
+    return place_of_caller(&run);
 }
 
 static const sm_mapping *mapping_of(const char *address)
@@ -169,11 +171,10 @@ int sm__count_living(void)
 // While all are parked: is everybody who will live in the child where he has been found to own nothing? Where not, the places are kept for sm__note_ownerless.
 int sm__own_nothing(sm_run *run)
 {
-    call_walk walk;
     run->may_rest &= run->quiet && sm__count_living() <= MOST_THREADS;
     if (!run->may_rest)
         return 0;
-    run->place = place_of_caller(run, &walk);
+    run->place = place_of_caller(run);
     int known = is_noted(run->caller, run->place);
     for (int i = 0; i < sm__slot_count; i++) {
         sm_slot *slot = &sm__slots[i];

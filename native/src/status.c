@@ -1,7 +1,5 @@
 // CHILD-SAFE: what the kernel tells of this process in no other place than the text of /proc/self/status.
-#include "status.h"
 #include "engine.h"
-#include "startmethods.h"
 
 #include <string.h>
 

@@ -156,10 +156,8 @@ internal static class AtRest
 
     private static string? Fork(Func<bool> body, out bool wasSearched)
     {
-        ForkOutcome outcome = ForkEngine.Fork(ForkLoop.Request);
-        if (outcome.IsChild)
-            Native.ExitNow(body() ? 0 : 1);
-        wasSearched = outcome.Measures.WasSearched;
-        return Scenarios.Expect(ProcessLifetime.OfChild(outcome.ProcessId, outcome.Pidfd), "exit 0", "a fork at rest");
+        ProcessLifetime child = Scenarios.Fork(() => body() ? 0 : 1, out ForkMeasures measures);
+        wasSearched = measures.WasSearched;
+        return Scenarios.Expect(child, "exit 0", "a fork at rest");
     }
 }

@@ -28,7 +28,9 @@ internal static class Scenarios
         ["console-handlers"] = CancelKey,
     };
 
-    internal static ProcessLifetime Fork(Func<int> body)
+    internal static ProcessLifetime Fork(Func<int> body) => Fork(body, out _);
+
+    internal static ProcessLifetime Fork(Func<int> body, out ForkMeasures measures)
     {
         ForkOutcome outcome = ForkEngine.Fork(ForkLoop.Request);
         if (outcome.IsChild)
@@ -38,11 +40,9 @@ internal static class Scenarios
             catch (Exception e) { Console.Error.WriteLine(e); }
             Native.ExitNow(code);
         }
-        s_frozen = outcome.Measures.Frozen;
+        measures = outcome.Measures;
         return ProcessLifetime.OfChild(outcome.ProcessId, outcome.Pidfd);
     }
-
-    private static int s_frozen;
 
     internal static string? Expect(ProcessLifetime child, string status, string what)
     {
@@ -254,10 +254,10 @@ internal static class Scenarios
         else
             for (int i = 0; i < 4; i++)
                 Task.Run(() => Thread.SpinWait(500));
-        ProcessLifetime child = Fork(() => Tasks() ? 0 : 3);
+        ProcessLifetime child = Fork(() => Tasks() ? 0 : 3, out ForkMeasures measures);
         if (isIdle)
-            s_frozenWhenIdle = s_frozen;
-        int left = s_frozen - s_frozenWhenIdle;
+            s_frozenWhenIdle = measures.Frozen;
+        int left = measures.Frozen - s_frozenWhenIdle;
         return Expect(child, "exit 0", $"births ({left} left behind)") ?? (left <= 0 ? null : $"births: {left} of the runtime's threads were left behind");
     }
 

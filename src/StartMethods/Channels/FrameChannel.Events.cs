@@ -220,7 +220,7 @@ internal sealed partial class FrameChannel
             {
                 frame.Advance(_transport, wait: true);
             }
-            catch (Exception e) when (e is StartMethodException or ObjectDisposedException)
+            catch (StartMethodException)
             {
                 lock (_sending)
                 {

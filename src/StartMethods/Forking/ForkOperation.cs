@@ -49,8 +49,8 @@ internal static class ForkOperation
         {
             if (Native.ProcessId() != process)
                 throw new StartMethodException("fork: another thread has forked this process meanwhile, and this is the child, where this thread lives on");
-            // Neither a canary nor a hook comes before a fork that is refused.
-            ForkFlags judgement = ForkSafety.Check(options.Policy, maySeeLater: ForkCanary.IsDecided && AtFork.Count == 0);
+            // Neither a canary nor a hook comes before a fork that is refused, nor the second that huge pages take.
+            ForkFlags judgement = ForkSafety.Check(options.Policy, maySeeLater: ForkCanary.IsDecided && AtFork.Count == 0 && !options.HugePages);
             Rehearse();
             ForkCanary.Decide(request);
             if (options.HugePages)

@@ -166,22 +166,18 @@ internal static unsafe partial class Native
     internal static int ForkInspect(out NativeThreadInfo[] threads)
     {
         NativeForkOptions options = new() { Size = (uint)sizeof(NativeForkOptions) };
-        NativeThreadInfo* few = stackalloc NativeThreadInfo[64];
-        int count = ForkInspect(&options, few, 64);
-        threads = count < 0 ? [] : new NativeThreadInfo[count];
-        if (count <= 64)
-        {
-            new ReadOnlySpan<NativeThreadInfo>(few, threads.Length).CopyTo(threads);
-            return count;
-        }
+        Span<NativeThreadInfo> room = stackalloc NativeThreadInfo[64];
         while (true)
         {
-            int capacity = threads.Length;
-            fixed (NativeThreadInfo* first = threads)
-                count = ForkInspect(&options, first, capacity);
-            Array.Resize(ref threads, Math.Max(count, 0)); // others may have come, or gone
-            if (count <= capacity)
+            int count;
+            fixed (NativeThreadInfo* first = room)
+                count = ForkInspect(&options, first, room.Length);
+            if (count <= room.Length)
+            {
+                threads = room[..Math.Max(count, 0)].ToArray();
                 return count;
+            }
+            room = new NativeThreadInfo[2 * count];
         }
     }
 }

@@ -29,18 +29,19 @@ internal sealed class CallerStack
     /// <summary>Whether a finalizer is running on this thread.</summary>
     internal bool IsInFinalizer { get; private set; }
 
+    // None of the code can be unloaded: what is known would keep it, or be taken for code that comes to lie there later.
+    private bool _lasts = true;
+
+    /// <summary>The stack of the calls that <see cref="Native.ForkPlace"/> has a number for: looked at when they are made for the first time.</summary>
     internal static CallerStack Of(ulong place)
     {
         if (place != 0 && Known.TryGetValue(place, out CallerStack? known))
             return known;
         CallerStack walked = Walk();
-        if (place != 0 && walked._lasts && Known.Count < MostKnown)
+        if (place != 0 && walked is { _lasts: true, StaticConstructorOf: null, InOtherContext: null } && Known.Count < MostKnown)
             Known[place] = walked;
         return walked;
     }
-
-    // Code that can be unloaded is not kept by being known, nor is code that comes to lie where it was taken for it.
-    private bool _lasts = true;
 
     [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "A frame without a method is passed over.")]
     internal static CallerStack Walk()
@@ -70,8 +71,8 @@ internal sealed class CallerStack
             StaticConstructorOf ??= method.DeclaringType;
         else if (method.Name == "Finalize" && method.IsVirtual)
             IsInFinalizer = true;
-        _lasts &= !method.Module.Assembly.IsCollectible && !method.Module.Assembly.IsDynamic && StaticConstructorOf is null;
+        _lasts &= !method.Module.Assembly.IsCollectible && !method.Module.Assembly.IsDynamic;
         if (InOtherContext is null && !method.Module.Assembly.IsDynamic && AssemblyLoadContext.GetLoadContext(method.Module.Assembly) is { } context && context != AssemblyLoadContext.Default)
-            (InOtherContext, _lasts) = (method, false);
+            InOtherContext = method;
     }
 }
