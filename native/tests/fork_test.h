@@ -67,6 +67,25 @@ static void await_started(int number)
         pause_ms(1);
 }
 
+static _Atomic int accompanied;
+static inline void *wait_for_ever(void *argument)
+{
+    for (atomic_store(&accompanied, 1);;)
+        pause();
+    return argument;
+}
+
+// For a case that starts no thread itself: where glibc keeps a thread's id cannot be told from one small number, and where the counter of ids has
+// begun anew that is what a test's is. A runtime never has one thread alone.
+#define set_up_beside_a_thread() set_up_beside_a_thread_for(__func__)
+static inline void set_up_beside_a_thread_for(const char *name)
+{
+    set_up_for(name);
+    start(wait_for_ever, NULL);
+    while (!atomic_load(&accompanied))
+        pause_ms(1);
+}
+
 static int sm_run_fork_tests(const sm_test_case *cases, int count, int count_of_arguments, char **arguments)
 {
     fresh = count_of_arguments == 2;

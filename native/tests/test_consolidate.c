@@ -139,7 +139,7 @@ static void what_a_child_shares_with_its_parent_goes_back_to_huge_pages(void)
 {
     int told[2];
     char byte;
-    set_up();
+    set_up_beside_a_thread();
     make_code_memory(EVERYTHING);
     consolidate();
     long huge = huge_bytes();
@@ -164,7 +164,7 @@ static void what_long_lived_children_share_stays_on_small_pages_until_they_have_
     enum { CHILDREN = 6 };
     int told[2], pids[CHILDREN], left = 0;
     char byte;
-    set_up();
+    set_up_beside_a_thread();
     make_code_memory(EVERYTHING);
     consolidate();
     long huge = huge_bytes();
@@ -241,7 +241,7 @@ static int holds(const char *block, int pages, int number)
 static void the_heap_keeps_what_is_in_it_and_grows_as_before(void)
 {
     enum { PAGES = 400 };
-    set_up();
+    set_up_beside_a_thread();
     make_code_memory(EVERYTHING);
     char *block = sbrk(PAGES * PAGE);
     CHECK(block != (char *)-1);
@@ -315,7 +315,7 @@ static void where_a_memory_cgroup_has_no_room_nobody_is_killed(void)
     enum { TOO_LITTLE = 3 << 20 };
     char old[128], new[128], byte;
     int go[2];
-    set_up();
+    set_up_beside_a_thread();
     make_code_memory(EVERYTHING);
     snprintf(old, sizeof old, "/sys/fs/cgroup/memory/consolidate-%d", (int)getpid());
     snprintf(new, sizeof new, "/sys/fs/cgroup/consolidate-%d", (int)getpid());

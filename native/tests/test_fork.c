@@ -133,7 +133,7 @@ static void a_thread_that_handles_a_signal_does_not_go_on_to_do_so_in_the_child(
 
 static void the_kernel_notes_the_childs_id_before_anybody_speaks(void)
 {
-    set_up();
+    set_up_beside_a_thread();
     int32_t *birth = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(birth != MAP_FAILED);
     sm_fork_options options = { .size = sizeof options, .flags = SM_FORK_NO_WAIT, .deadline_us = 1000000, .birth = birth };
@@ -150,7 +150,7 @@ static void inherited_sockets_are_dead_ends_and_a_kept_one_is_not(void)
 {
     int dead[2], kept[2];
     char byte = 'x';
-    set_up();
+    set_up_beside_a_thread();
     CHECK_EQUAL(0, socketpair(AF_UNIX, SOCK_STREAM, 0, dead));
     CHECK_EQUAL(0, socketpair(AF_UNIX, SOCK_STREAM, 0, kept));
     signal(SIGPIPE, SIG_IGN);

@@ -114,7 +114,7 @@ static int data_alone_is_private(void)
 
 static void a_child_has_code_memory_of_its_own(void)
 {
-    set_up();
+    set_up_beside_a_thread();
     make_code_memory();
     for (int round = 0; round < 3; round++)
         fork_a_child_of_its_own(0, none_is_private);
@@ -155,7 +155,7 @@ static int is_one_mapping(const volatile char *start, const volatile char *end)
 static void data_that_grows_stays_one_mapping(void)
 {
     enum { MORE = 16 * PAGE };
-    set_up();
+    set_up_beside_a_thread();
     make_code_memory();
     fork_a_child_of_its_own(SM_FORK_OWN_DATA, data_alone_is_private);
     char *more = mmap((char *)data + 4 * PAGE, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, MORE);
@@ -167,7 +167,7 @@ static void data_that_grows_stays_one_mapping(void)
 
 static void a_canary_has_private_data_and_its_parent_has_not(void)
 {
-    set_up();
+    set_up_beside_a_thread();
     make_code_memory();
     fork_a_child_of_its_own(SM_FORK_OWN_DATA | SM_FORK_CANARY, data_alone_is_private);
     CHECK(none_is_private());
@@ -175,7 +175,7 @@ static void a_canary_has_private_data_and_its_parent_has_not(void)
 
 static void a_runtime_that_writes_to_its_data_through_the_file_is_noticed(void)
 {
-    set_up();
+    set_up_beside_a_thread();
     make_code_memory();
     fork_a_child_of_its_own(SM_FORK_OWN_DATA, data_alone_is_private);
     char *view = map(PROT_READ | PROT_WRITE, DATA, PAGE);
@@ -189,7 +189,7 @@ static void beside_a_child_of_a_foreign_fork_data_stays_where_it_is(void)
 {
     int told[2];
     char byte;
-    set_up();
+    set_up_beside_a_thread();
     make_code_memory();
     CHECK_EQUAL(0, pipe(told));
     pid_t pid = fork();
