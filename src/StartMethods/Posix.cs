@@ -37,15 +37,19 @@ public static class Posix
         return outcome.ProcessId;
     }
 
+    private static readonly RuntimeMethodHandle ExitItself = ((Action<int>)Exit).Method.MethodHandle;
+
     private static int s_isExitRehearsed;
 
-    // Else each child binds for itself what it does when it leaves.
+    // Else each child binds for itself what it does when it leaves (ForkOperation.Rehearse).
     private static void RehearseExit()
     {
-        if (ForkEngine.UnsupportedReason is not null || Interlocked.Exchange(ref s_isExitRehearsed, 1) != 0)
+        if (ForkEngine.UnsupportedReason is not null)
             return;
-        for (int i = 0; i < ForkOperation.Rehearsals; i++)
+        int times = Interlocked.Exchange(ref s_isExitRehearsed, 1) != 0 ? 1 : ForkOperation.Rehearsals;
+        for (int i = 0; i < times; i++)
             OrderlyExit.Rehearse(runHandlers: false);
+        RuntimeHelpers.PrepareMethod(ExitItself);
     }
 
     /// <summary>

@@ -10,7 +10,7 @@ namespace StartMethods.ForkChild;
 internal static class Scenarios
 {
     /// <summary>Each is called with the number of the fork, so that its variants take turns.</summary>
-    internal static readonly Dictionary<string, Func<int, string?>> All = new(Canaries.All.Concat(Diagnostics.All).Concat(AtRest.All))
+    internal static readonly Dictionary<string, Func<int, string?>> All = new(Canaries.All.Concat(Diagnostics.All).Concat(AtRest.All).Concat(Rehearsals.All))
     {
         ["signals"] = Signals,
         ["handled-signals"] = HandledSignals,

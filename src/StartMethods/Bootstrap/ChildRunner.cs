@@ -146,8 +146,9 @@ internal sealed class ChildRunner
     private void Become(SetupMessage setup)
     {
         _setup = setup;
-        ChildContext.Depth = setup.Depth;
-        ChildContext.Current = new ChildContext { Name = setup.Name, MethodName = setup.MethodName, ParentId = setup.ParentId };
+        ChildContext own = new() { Name = setup.Name, MethodName = setup.MethodName, ParentId = setup.ParentId };
+        // An application that rehearses is asked meanwhile what it is.
+        (ChildContext.Depth, ChildContext.Current) = _isRehearsal ? (ChildContext.Depth, ChildContext.Current) : (setup.Depth, own);
     }
 
     private Frame Expect(FrameType type)

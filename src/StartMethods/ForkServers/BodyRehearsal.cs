@@ -26,23 +26,31 @@ internal static class BodyRehearsal
     }
 
     /// <summary>Compiles a body, and the state machine of an asynchronous one, and runs nothing of it: for a process that forks itself.</summary>
-    internal static void Compile(MethodInfo method)
+    /// <returns>What may have to be bound again: what is not generic, and not of an assembly that may be unloaded, which this would keep.</returns>
+    internal static RuntimeMethodHandle[] Compile(MethodInfo method)
     {
+        List<RuntimeMethodHandle> bound = [];
         try
         {
-            CompileAll(method);
+            foreach (MethodBase part in PartsOf(method))
+            {
+                if (CompileOne(part) && !part.Module.Assembly.IsCollectible)
+                    bound.Add(part.MethodHandle);
+            }
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             // What cannot be compiled here is told by the child that runs it.
         }
+        return [.. bound];
     }
 
     private static void Prepare(Function function)
     {
         MethodInfo method = function.Method;
         RunOurModuleInitializer(method.Module);
-        CompileAll(method);
+        foreach (MethodBase part in PartsOf(method))
+            CompileOne(part);
         Type target = function.TargetSlot.Declared;
         if (!method.IsStatic && !target.Name.StartsWith("<>c", StringComparison.Ordinal))
             return; // an object of the application's, not one of the compiler's: not to be made up
@@ -98,39 +106,38 @@ internal static class BodyRehearsal
             RuntimeHelpers.RunModuleConstructor(module.ModuleHandle);
     }
 
-    private static void CompileAll(MethodInfo method)
+    // It itself, and of an asynchronous method what that runs: its state machine is a type of its own, and the builder's Start is compiled for each.
+    private static List<MethodBase> PartsOf(MethodInfo method)
     {
-        CompileOne(method);
-        if (method.GetCustomAttribute<AsyncStateMachineAttribute>() is { } machine)
-            CompileStateMachine(method, machine.StateMachineType);
+        List<MethodBase> parts = [method];
+        if (method.GetCustomAttribute<AsyncStateMachineAttribute>()?.StateMachineType is not { } machine)
+            return parts;
+        if (machine.ContainsGenericParameters)
+            machine = machine.MakeGenericType(TypeArguments(method));
+        parts.Add(machine.GetMethod("MoveNext", Any)!);
+        AddStart(parts, machine.GetField("<>t__builder", Any)?.FieldType, machine);
+        AddStart(parts, typeof(AsyncTaskMethodBuilder).Assembly.GetType("System.Runtime.CompilerServices.AsyncMethodBuilderCore"), machine); // which every builder calls
+        return parts;
     }
 
-    private static void CompileOne(MethodBase method)
+    private static void AddStart(List<MethodBase> parts, Type? builder, Type machine)
+    {
+        if (builder?.GetMethod("Start", Any) is { IsGenericMethodDefinition: true } start)
+            parts.Add(start.MakeGenericMethod(machine));
+    }
+
+    // False: it is generic.
+    private static bool CompileOne(MethodBase method)
     {
         Type[] arguments = TypeArguments(method);
         if (arguments.Length == 0)
             RuntimeHelpers.PrepareMethod(method.MethodHandle);
         else
             RuntimeHelpers.PrepareMethod(method.MethodHandle, Array.ConvertAll(arguments, static argument => argument.TypeHandle));
+        return arguments.Length == 0;
     }
 
     // Those of its type, then its own: the order in which the runtime wants them, and the compiler gives them to a state machine.
     private static Type[] TypeArguments(MethodBase method) =>
         [.. method.DeclaringType!.IsGenericType ? method.DeclaringType.GetGenericArguments() : [], .. method.IsGenericMethod ? method.GetGenericArguments() : []];
-
-    // What an async method runs is in a type of its own; the builder's Start is compiled for each.
-    private static void CompileStateMachine(MethodInfo method, Type machine)
-    {
-        if (machine.ContainsGenericParameters)
-            machine = machine.MakeGenericType(TypeArguments(method));
-        CompileOne(machine.GetMethod("MoveNext", Any)!);
-        Start(machine.GetField("<>t__builder", Any)?.FieldType, machine);
-        Start(typeof(AsyncTaskMethodBuilder).Assembly.GetType("System.Runtime.CompilerServices.AsyncMethodBuilderCore"), machine); // which every builder calls
-    }
-
-    private static void Start(Type? builder, Type machine)
-    {
-        if (builder?.GetMethod("Start", Any) is { IsGenericMethodDefinition: true } start)
-            CompileOne(start.MakeGenericMethod(machine));
-    }
 }

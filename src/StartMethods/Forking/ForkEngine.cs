@@ -32,7 +32,8 @@ internal static class ForkEngine
             kept[i] = (int)request.KeptSockets[i].DangerousGetHandle();
         NativeForkResult result = default;
         ForkPause pause = ForkPause.Current;
-        pause.BeginFork();
+        if (!request.IsRehearsal)
+            pause.BeginFork();
         int pid = -1;
         try
         {
@@ -40,7 +41,7 @@ internal static class ForkEngine
         }
         finally
         {
-            if (pid != 0 || request.IsRehearsal)
+            if (pid != 0)
                 pause.EndFork();
             if (pid == 0)
                 ForkPause.ResetAfterFork(request.IsRehearsal);

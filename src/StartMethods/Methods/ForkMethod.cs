@@ -14,7 +14,7 @@ internal sealed class ForkMethod(ForkOptions? options) : StartMethod
     {
         if (UnsupportedReason is null)
         {
-            ForkRehearsal.Once();
+            ForkRehearsal.Run();
             ForkRehearsal.Compile(launch.Body);
         }
         ForkOutcome outcome = ForkOperation.Run(options, [launch.End.Socket!]);

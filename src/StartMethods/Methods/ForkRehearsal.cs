@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using StartMethods.Bootstrap;
 using StartMethods.Channels;
 using StartMethods.Forking;
@@ -14,34 +16,75 @@ namespace StartMethods.Methods;
 /// </summary>
 internal static class ForkRehearsal
 {
-    private static int s_done;
+    // The runtime begins to count a method's calls when it has compiled nothing for a tenth of a second, and has counted enough after thirty.
+    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(100);
 
-    private static readonly ConcurrentDictionary<nint, bool> Compiled = new();
+    private const int MostRepeats = 40;
 
-    internal static void Once()
+    private static readonly Lock Stage = new();
+
+    private static int s_repeats = -1;
+
+    private static long s_last;
+
+    private static readonly ConcurrentDictionary<nint, RuntimeMethodHandle[]> Compiled = new();
+
+    /// <summary>Before each fork: at the first, and then now and then until the runtime has compiled all of it for good (see ForkOperation.Rehearse).</summary>
+    internal static void Run()
     {
-        if (Interlocked.Exchange(ref s_done, 1) != 0)
+        if (s_repeats >= MostRepeats || (s_repeats >= 0 && Stopwatch.GetElapsedTime(s_last) < Rest) || !Stage.TryEnter())
             return;
+        try
+        {
+            if (s_repeats++ < 0)
+                First();
+            else
+                Again();
+            s_last = Stopwatch.GetTimestamp();
+        }
+        finally
+        {
+            Stage.Exit();
+        }
+    }
+
+    private static void First()
+    {
         LoadedConsole.Watch();
         for (int i = 0; i < ForkOperation.Rehearsals; i++)
             Play();
         ListenerThread.Park(); // the fork brings it along: a child need not have the runtime start one
     }
 
-    /// <summary>Before the first fork for this function: this process never calls it, so that each child would compile it.</summary>
+    private static void Again()
+    {
+        try
+        {
+            Play();
+            ListenerThread.Park();
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // For want of a descriptor, say: the fork itself will tell.
+        }
+    }
+
+    /// <summary>Before each fork for this function: this process never calls it, so that each child would compile it, and bind it.</summary>
     internal static void Compile(Delegate body)
     {
         MethodInfo method = body.Method;
-        if (method.DeclaringType is not null && Compiled.TryAdd(method.MethodHandle.Value, true)) // one that was made at run time is compiled with its delegate
-            BodyRehearsal.Compile(method);
+        if (method.DeclaringType is null)
+            return; // one that was made at run time is compiled with its delegate
+        if (Compiled.TryGetValue(method.MethodHandle.Value, out RuntimeMethodHandle[]? parts))
+            Array.ForEach(parts, static part => RuntimeHelpers.PrepareMethod(part));
+        else
+            Compiled.TryAdd(method.MethodHandle.Value, BodyRehearsal.Compile(method));
     }
 
     private static void Play()
     {
         ListenerThread.Park();
-        ChildContext? context = ChildContext.Current;
-        int depth = ChildContext.Depth;
-        SetupMessage setup = new() { Name = "rehearsal", MethodName = "fork", ParentId = Environment.ProcessId, Depth = depth + 1, Detached = true, MaxResultBytes = long.MaxValue };
+        SetupMessage setup = new() { Name = "rehearsal", MethodName = "fork", ParentId = Environment.ProcessId, Depth = ChildContext.Depth + 1, Detached = true, MaxResultBytes = long.MaxValue };
         ChildLaunch launch = new(ChildJob.Of(static () => 42), new ChildOptions { StandardError = SpawnStdio.Inherit }, setup);
         try
         {
@@ -50,7 +93,6 @@ internal static class ForkRehearsal
         }
         finally
         {
-            (ChildContext.Current, ChildContext.Depth) = (context, depth);
             launch.Abandon();
         }
         OrderlyExit.Rehearse(runHandlers: false);

@@ -62,6 +62,14 @@ public class FidelityTests : ForkProgramTests
     [Test]
     public async Task Locks_are_searched_for_at_each_fork_where_an_application_says_so() => await Fork("ForkChild", ["at-rest-searched", "2"], "FORKCHILD_SEARCH=1");
 
+    /// <summary>Half as many page faults again where each child binds anew what its parent has not called since the runtime began to count calls.</summary>
+    [Test]
+    public async Task A_child_binds_nothing_that_its_parent_has_rehearsed()
+    {
+        await Fork("ForkChild", ["rehearsed-exit", "1"]);
+        await Fork("ForkChild", ["rehearsed-function", "1"]);
+    }
+
     /// <summary>Such a worker is counted by the pool already: left behind, it is missed (two children of a hundred hung), and revived, it could take its copy's signal to start.</summary>
     [Test]
     public async Task A_thread_that_is_being_born_is_waited_for() => await Fork("ForkChild", ["births", $"{Math.Min(1000, 100 * Factor)}"], "DOTNET_ThreadPool_ThreadTimeoutMs=1");
