@@ -66,8 +66,8 @@ public class FidelityTests : ForkProgramTests
     [Test]
     public async Task A_child_binds_nothing_that_its_parent_has_rehearsed()
     {
-        await Fork("ForkChild", ["rehearsed-exit", "1"]);
-        await Fork("ForkChild", ["rehearsed-function", "1"]);
+        await Fork("ForkChild", ["rehearsed-exit", "1"], "FORKCHILD_PARENT=plain");
+        await Fork("ForkChild", ["rehearsed-function", "1"], "FORKCHILD_PARENT=plain");
     }
 
     /// <summary>Such a worker is counted by the pool already: left behind, it is missed (two children of a hundred hung), and revived, it could take its copy's signal to start.</summary>
