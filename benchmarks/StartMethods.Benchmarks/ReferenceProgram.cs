@@ -26,6 +26,8 @@ internal sealed class ReferenceProgram : IDisposable
     internal static ReferenceProgram Own((string Name, string Value)[] settings, params string[] arguments) =>
         new(Environment.ProcessPath!, [typeof(ReferenceProgram).Assembly.Location, .. arguments], settings) { _saysHello = true };
 
+    internal int Id => _process.Id;
+
     /// <summary>What a program of <see cref="Own(string[])"/> says first, when it is ready.</summary>
     internal string Hello() => _hello ??= _process.StandardOutput.ReadLine() ?? throw new InvalidOperationException($"the subject '{_what}' did not start");
 

@@ -1,7 +1,7 @@
-// Reference: a bare fork. usage: fork exit|child|forkpty [anonymous KB] [VMAs] [threads]
+// Reference: a bare fork. usage: fork exit|child|forkpty [anonymous KB] [VMAs] [threads], or fork exit|child like PID
 // exit: fork, _exit in the child, reaped. child: from the call to the child's first instruction. forkpty: as exit, on a pseudo-terminal.
-// With the KB and VMAs of a .NET process this is what fork costs before any runtime is revived.
-#include "reference.h"
+// With the KB and VMAs of a .NET process, or all of its shape, this is what fork costs before any runtime is revived.
+#include "shape.h"
 #include <pthread.h>
 #include <pty.h>
 #include <sys/wait.h>
@@ -81,9 +81,14 @@ int main(int argc, char **argv)
     child_time = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (child_time == MAP_FAILED)
         fail("mmap");
-    ballast((size_t)argument(argc, argv, 2, 0) << 10);
-    mappings(argument(argc, argv, 3, 0));
-    threads(argument(argc, argv, 4, 0));
+    if (argc > 3 && strcmp(argv[2], "like") == 0) {
+        take_shape_of(argument(argc, argv, 3, 0));
+    }
+    else {
+        ballast((size_t)argument(argc, argv, 2, 0) << 10);
+        mappings(argument(argc, argv, 3, 0));
+        threads(argument(argc, argv, 4, 0));
+    }
     const char *what = argc > 1 ? argv[1] : "exit";
     return serve(strcmp(what, "child") == 0 ? fork_child : strcmp(what, "forkpty") == 0 ? forkpty_exit : fork_exit);
 }

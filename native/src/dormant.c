@@ -30,10 +30,13 @@ static int is_optimizer(const sm_slot *slot)
     return strncmp(slot->name, ".NET Tiered", 11) == 0;
 }
 
-// An application's child may want its pool, its timers or its garbage collector at once. The runtime's other threads do what its own doing brings about.
+// An application's child may want its pool, its timers or its garbage collector at once. The runtime's other threads do what its own doing brings about, that of sockets hears from
+// them what has come meanwhile, and the library's listen to a parent that has just begun to wait.
 static int may_come_late(const sm_slot *slot)
 {
     if (!of_application)
+        return 1;
+    if (slot->kind == SM_THREAD_SOCKETS || slot->kind == SM_THREAD_LIBRARY)
         return 1;
     return slot->kind == SM_THREAD_RUNTIME && strncmp(slot->name, ".NET Server", 11) != 0 && strncmp(slot->name, ".NET BGC", 8) != 0;
 }
