@@ -50,6 +50,10 @@ SM_API int32_t sm_process_reap(int32_t pid, int32_t pidfd, sm_exit_info *info);
 // Waits until the child has ended, leaving its status to sm_process_reap. timeout_ms -1: for ever. 1: ended (or reaped by another), 0: timeout.
 // pidfd -1 is possible with timeout -1 only.
 SM_API int32_t sm_process_wait(int32_t pid, int32_t pidfd, int32_t timeout_ms);
+// When a process was started, in the system's own unit: what tells it from others of the same id. Or -errno.
+SM_API int64_t sm_process_start_time(int32_t pid);
+// Removes the files by which tools find a .NET process that has ended. folder: its TMPDIR; NULL or empty: /tmp.
+SM_API void sm_process_remove_files(int32_t pid, int64_t start_time, const char *folder);
 // close(2), for descriptors that this library returned.
 SM_API int32_t sm_close(int32_t descriptor);
 
@@ -131,7 +135,7 @@ SM_API int32_t sm_has_room_for(int32_t descriptors);
 SM_API int32_t sm_set_close_on_exec(int32_t descriptor, int32_t enabled);
 // setenv(3), or unsetenv(3) where value is null: what native code and programs that it starts see. Not thread-safe: only before others run.
 SM_API int32_t sm_environment_set(const char *name, const char *value);
-// _exit(2): no handlers, no destructors, nothing flushed. SM_EXIT_REHEARSAL does nothing: a process that will be forked binds the call with it.
+// _exit(2): no handlers, no destructors, nothing flushed; only the files by which tools find this process are removed. SM_EXIT_REHEARSAL does nothing: a process that will be forked binds the call with it.
 #define SM_EXIT_REHEARSAL INT32_MIN
 SM_API void sm_exit_now(int32_t code);
 

@@ -276,6 +276,8 @@ void sm_pause(int64_t microseconds)
 
 void sm_exit_now(int32_t code)
 {
-    if (code != SM_EXIT_REHEARSAL)
-        _exit(code);
+    if (code == SM_EXIT_REHEARSAL)
+        return;
+    sm__remove_own_files();
+    _exit(code);
 }

@@ -153,6 +153,12 @@ void sm__learn_pipes(void);
 void sm__locate_diagnostics(void);
 void sm__forget_diagnostics(void);
 
+// runtime_files.c
+void sm__remove_own_files(void);
+
+// fork.c
+int sm__is_forked(void);
+
 // ranges.c: the memory map, without libc
 int sm__read_ranges(void);
 int sm__read_shared_ranges(void);

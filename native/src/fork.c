@@ -17,9 +17,15 @@
 #endif
 
 static const uint64_t first_pause_ns = 100000, longest_pause_ns = 5000000, least_deadline_ns = 10000000, lock_patience_ns = 20000000, parking_limit_ns = 50000000;
+static int is_forked;                    // this process is a copy that the engine has made
 static int waited_in_vain;               // for a quiet moment, at the last fork
 static sm_handshake *handshake;          // shared with the child of the current fork
 static sm_handshake unheard;             // in its place where nobody waits for the child: each process has its own
+
+int sm__is_forked(void)
+{
+    return is_forked;
+}
 
 int32_t sm_fork_gettid(void)
 {
@@ -233,6 +239,7 @@ static int in_parent(sm_run *run, int pid, int pidfd)
 
 static int in_child(sm_run *run)
 {
+    is_forked = 1;
     sm__child(run);
     run->result->pid = 0;
     run->result->pidfd = -1;

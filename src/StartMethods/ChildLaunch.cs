@@ -4,6 +4,7 @@ using StartMethods.ForkServers;
 using StartMethods.Forking;
 using StartMethods.Interop;
 using StartMethods.Payloads;
+using StartMethods.Spawning;
 
 namespace StartMethods;
 
@@ -92,7 +93,12 @@ public sealed class ChildLaunch
 
     /// <summary>Starts the command: <see cref="SpawnedProcess.Start(SpawnInfo)"/>.</summary>
     /// <exception cref="SpawnException">It could not be started: stage, culprit and errno are in the message.</exception>
-    public SpawnedProcess Start(SpawnInfo info) => SpawnedProcess.Start(info);
+    public SpawnedProcess Start(SpawnInfo info)
+    {
+        SpawnedProcess process = SpawnedProcess.Start(info);
+        process.Lifetime.Files = RuntimeFiles.Of(process.Id, info);
+        return process;
+    }
 
     /// <summary>Writes the job for the wire, once. It is sent by whoever listens to the child, after the launch.</summary>
     internal EncodedPayload EncodeJob() => _payload ??= _job.Encode(Options.Serializer);

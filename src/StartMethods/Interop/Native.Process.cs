@@ -33,6 +33,12 @@ internal static partial class Native
     [LibraryImport(Library, EntryPoint = "sm_process_wait")]
     internal static partial int ProcessWait(int pid, int pidfd, int timeoutMilliseconds);
 
+    [LibraryImport(Library, EntryPoint = "sm_process_start_time")]
+    internal static partial long ProcessStartTime(int pid);
+
+    [LibraryImport(Library, EntryPoint = "sm_process_remove_files", StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial void ProcessRemoveFiles(int pid, long startTime, string? folder);
+
     [LibraryImport(Library, EntryPoint = "sm_close")]
     internal static partial int Close(int descriptor);
 

@@ -36,6 +36,9 @@ internal abstract class ProcessLifetime
     /// <summary>What it used; null while it runs, and where the system does not tell.</summary>
     internal ResourceUsage? Usage { get; private set; }
 
+    /// <summary>What is removed when it has ended; null: nothing.</summary>
+    internal RuntimeFiles? Files { get; set; }
+
     /// <summary>Sends a signal (a number of this system); does nothing once the process has ended.</summary>
     /// <returns>Whether there was a process to send it to.</returns>
     internal bool Signal(int signal) => Signal(signal, SignalScope.Process);
@@ -55,6 +58,7 @@ internal abstract class ProcessLifetime
     protected void Complete(ExitStatus status, ResourceUsage? usage)
     {
         Usage = usage;
+        Files?.Remove();
         _exited.TrySetResult(status);
     }
 
