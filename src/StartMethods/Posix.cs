@@ -31,22 +31,20 @@ public static class Posix
     /// <exception cref="InvalidOperationException">Called by a hook of <see cref="AtFork"/>.</exception>
     public static int Fork(ForkOptions? options = null)
     {
-        RehearseExit();
-        ForkOutcome outcome = ForkOperation.Run(options);
+        ForkOutcome outcome = ForkOperation.Run(options, rehearse: RehearseExit);
         outcome.Pidfd?.Dispose();
         return outcome.ProcessId;
     }
 
     private static readonly RuntimeMethodHandle ExitItself = ((Action<int>)Exit).Method.MethodHandle;
 
-    private static int s_isExitRehearsed;
+    private static bool s_isExitRehearsed;
 
     // Else each child binds for itself what it does when it leaves (ForkOperation.Rehearse).
     private static void RehearseExit()
     {
-        if (ForkEngine.UnsupportedReason is not null)
-            return;
-        int times = Interlocked.Exchange(ref s_isExitRehearsed, 1) != 0 ? 1 : ForkOperation.Rehearsals;
+        int times = s_isExitRehearsed ? 1 : ForkOperation.Rehearsals;
+        s_isExitRehearsed = true;
         for (int i = 0; i < times; i++)
             OrderlyExit.Rehearse(runHandlers: false);
         RuntimeHelpers.PrepareMethod(ExitItself);
@@ -64,14 +62,13 @@ public static class Posix
     {
         if (ForkEngine.UnsupportedReason is { } reason)
             throw new StartMethodNotSupportedException($"forkpty: {reason}. StartMethod.Spawn works everywhere.");
-        RehearseExit();
         NativeError.ThrowIfFailed(Native.PtyOpenPair(out int controlling, out int own), "posix_openpt");
         using FileDescriptor childSide = new(own);
         SafeFileHandle parentSide = new(controlling, ownsHandle: true);
         ForkOutcome outcome;
         try
         {
-            outcome = ForkOperation.Run(options);
+            outcome = ForkOperation.Run(options, rehearse: RehearseExit);
         }
         catch
         {

@@ -13,7 +13,7 @@ internal sealed class ListenerThread
     private static ListenerThread? s_parked;
 
     // A word of its own, for a bare wait: being woken by the framework's events took five switches between the two threads, a quarter of a spare child's time. It is
-    // never freed: a process has two or three.
+    // never freed: a process has a few dozen at most.
     private readonly nint _gate;
     private readonly FileDescriptor? _timer;
     private readonly Thread _thread;

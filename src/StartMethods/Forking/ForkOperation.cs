@@ -28,10 +28,11 @@ internal static class ForkOperation
     /// <param name="options">What the user asked for.</param>
     /// <param name="kept">Further sockets that the child keeps: the library's own.</param>
     /// <param name="flags">Further flags of the engine.</param>
+    /// <param name="rehearse">Goes through more of the way that a child will go. Nobody else forks meanwhile: a child would find what it locks, a console's writer say, locked for ever.</param>
     /// <exception cref="StartMethodNotSupportedException">This process cannot be forked at all.</exception>
     /// <exception cref="UnsafeForkException">It is not safe, and the policy is to throw.</exception>
     /// <exception cref="StartMethodException">There is no child; the message names the thread that stood in the way, or the system's error.</exception>
-    internal static ForkOutcome Run(ForkOptions? options, IReadOnlyList<SafeHandle>? kept = null, ForkFlags flags = ForkFlags.None)
+    internal static ForkOutcome Run(ForkOptions? options, IReadOnlyList<SafeHandle>? kept = null, ForkFlags flags = ForkFlags.None, Action? rehearse = null)
     {
         options ??= ForkOptions.Defaults;
         if (ForkEngine.UnsupportedReason is { } reason)
@@ -52,6 +53,7 @@ internal static class ForkOperation
             // Neither a canary nor a hook comes before a fork that is refused, nor the second that huge pages take.
             ForkFlags judgement = ForkSafety.Check(options.Policy, maySeeLater: ForkCanary.IsDecided && AtFork.Count == 0 && !options.HugePages);
             Rehearse();
+            rehearse?.Invoke();
             ForkCanary.Decide(request);
             if (options.HugePages)
                 _ = Native.MemoryCollapse();

@@ -12,16 +12,13 @@ internal sealed class ForkMethod(ForkOptions? options) : StartMethod
 
     protected internal override SpawnedProcess Launch(ChildLaunch launch)
     {
-        if (UnsupportedReason is null)
+        ForkOutcome outcome = ForkOperation.Run(options, [launch.End.Socket!], rehearse: () =>
         {
             ForkRehearsal.Run();
             ForkRehearsal.Compile(launch.Body);
-        }
-        ForkOutcome outcome = ForkOperation.Run(options, [launch.End.Socket!]);
+        });
         if (outcome.IsChild)
-        {
             launch.RunInChild();
-        }
         return new SpawnedProcess(ProcessLifetime.OfChild(outcome.ProcessId, outcome.Pidfd));
     }
 }

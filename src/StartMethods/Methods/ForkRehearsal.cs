@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Reflection;
 using System.Runtime.CompilerServices;
@@ -21,31 +20,22 @@ internal static class ForkRehearsal
 
     private const int MostRepeats = 40;
 
-    private static readonly Lock Stage = new();
-
     private static int s_repeats = -1;
 
     private static long s_last;
 
-    private static readonly ConcurrentDictionary<nint, RuntimeMethodHandle[]> Compiled = new();
+    private static readonly Dictionary<nint, RuntimeMethodHandle[]> Compiled = [];
 
     /// <summary>Before each fork: at the first, and then now and then until the runtime has compiled all of it for good (see ForkOperation.Rehearse).</summary>
     internal static void Run()
     {
-        if (s_repeats >= MostRepeats || (s_repeats >= 0 && Stopwatch.GetElapsedTime(s_last) < Rest) || !Stage.TryEnter())
+        if (s_repeats >= MostRepeats || (s_repeats >= 0 && Stopwatch.GetElapsedTime(s_last) < Rest))
             return;
-        try
-        {
-            if (s_repeats++ < 0)
-                First();
-            else
-                Again();
-            s_last = Stopwatch.GetTimestamp();
-        }
-        finally
-        {
-            Stage.Exit();
-        }
+        if (s_repeats++ < 0)
+            First();
+        else
+            Again();
+        s_last = Stopwatch.GetTimestamp();
     }
 
     private static void First()
@@ -78,7 +68,7 @@ internal static class ForkRehearsal
         if (Compiled.TryGetValue(method.MethodHandle.Value, out RuntimeMethodHandle[]? parts))
             Array.ForEach(parts, static part => RuntimeHelpers.PrepareMethod(part));
         else
-            Compiled.TryAdd(method.MethodHandle.Value, BodyRehearsal.Compile(method));
+            Compiled.Add(method.MethodHandle.Value, BodyRehearsal.Compile(method));
     }
 
     private static void Play()
